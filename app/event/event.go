@@ -1,0 +1,132 @@
+package event
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"parley/app/bus"
+)
+
+// Types of bus messages.
+const (
+	TypeSend     = "message.send"          // incoming: Send
+	TypeRequest  = "subscription.request"  // incoming: SubscriptionRequest
+	TypeSnapshot = "subscription.snapshot" // outgoing, to one server: Snapshot
+	TypeEmit     = "emit"                  // outgoing: Emit
+	TypeFence    = "fence"                 // outgoing, to one server, answered: Fence
+)
+
+// Send is an accepted message on its way to the worker.
+type Send struct {
+	SenderID   int64  `json:"senderId"`
+	GroupID    int64  `json:"groupId"`
+	ChannelID  int64  `json:"channelId"`
+	Content    string `json:"content"`
+	Hash       string `json:"hash"`
+	AcceptedAt Time   `json:"acceptedAt"`
+}
+
+// Emit is an event for the clients in the room named by the message's routing key.
+type Emit struct {
+	// Event is the name that clients see; empty if there is only a Change to apply.
+	Event   string          `json:"event,omitempty"`
+	Payload json.RawMessage `json:"payload,omitempty"`
+	// ExceptUser's devices do not get the event; 0 leaves out nobody.
+	ExceptUser int64 `json:"exceptUser,omitempty"`
+	// Seq is the channel's sequence number that the event carries, 0 if it carries none. Servers drop a
+	// number that they have emitted to the channel already.
+	Seq int64 `json:"seq,omitempty"`
+	// Change is applied to the subscriptions of connected users: what takes away before the event is emitted,
+	// what gives once the new bindings are in place, and the event after that.
+	Change *Change `json:"change,omitempty"`
+}
+
+// ChangeKind says what a Change does.
+type ChangeKind string
+
+// The kinds of changes. Those published to user:{id} carry the user's
+// membership version, those published to group:{id} the group's version.
+const (
+	GroupJoined     ChangeKind = "group.joined"     // user: is now a member of GroupID and may read Channels
+	GroupLeft       ChangeKind = "group.left"       // user: is no longer a member of GroupID
+	GroupDeleted    ChangeKind = "group.deleted"    // group: is gone, for everyone
+	ChannelsAdded   ChangeKind = "channels.added"   // user or group: may now read Channels of GroupID
+	ChannelsRemoved ChangeKind = "channels.removed" // user or group: may not read Channels of GroupID any more
+	UserDisabled    ChangeKind = "user.disabled"    // user: every connection is closed; carries no version
+)
+
+// Change is one change of who may hear what. Version numbers the changes of its user (UserID set) or of its
+// group (UserID 0) 1, 2, 3 …; a receiver that sees a jump asks for a snapshot.
+type Change struct {
+	Kind     ChangeKind `json:"kind"`
+	UserID   int64      `json:"userId,omitempty"`
+	GroupID  int64      `json:"groupId,omitempty"`
+	Channels []int64    `json:"channels,omitempty"`
+	Version  int64      `json:"version,omitempty"`
+	// GroupVersion is the group's version at the time of a GroupJoined.
+	GroupVersion int64 `json:"groupVersion,omitempty"`
+}
+
+// SubscriptionRequest asks a worker what a user may hear; the Snapshot goes to ServerID.
+type SubscriptionRequest struct {
+	UserID    int64  `json:"userId"`
+	ServerID  string `json:"serverId"`
+	RequestID int64  `json:"requestId"` // returned in the Snapshot
+}
+
+// Snapshot is what a user may hear, as of its versions.
+type Snapshot struct {
+	UserID    int64 `json:"userId"`
+	RequestID int64 `json:"requestId"`
+	// Disabled users, and those that do not exist, are not let in; the rest is empty then.
+	Disabled bool            `json:"disabled,omitempty"`
+	Version  int64           `json:"version"`
+	Groups   []SnapshotGroup `json:"groups"`
+}
+
+// SnapshotGroup is one of the user's groups, with the channels that the user may read.
+type SnapshotGroup struct {
+	ID       int64   `json:"id"`
+	Version  int64   `json:"version"`
+	Channels []int64 `json:"channels"`
+}
+
+// Fence is answered by a socket server once everything that reached it before has been handled, and
+// written out to UserID's connections.
+type Fence struct {
+	UserID int64 `json:"userId,omitempty"`
+}
+
+// Encode makes a bus message of a body.
+func Encode(key, typ string, body any) (bus.Message, error) {
+	data, err := json.Marshal(body)
+	if err != nil {
+		return bus.Message{}, fmt.Errorf("encode %s: %w", typ, err)
+	}
+	return bus.Message{Key: key, Type: typ, Body: data}, nil
+}
+
+// NewEmit makes the bus message of an event for the clients in key's room. A nil payload is left out.
+func NewEmit(key string, e Emit, payload any) (bus.Message, error) {
+	if payload != nil {
+		data, err := json.Marshal(payload)
+		if err != nil {
+			return bus.Message{}, fmt.Errorf("encode %s: %w", e.Event, err)
+		}
+		e.Payload = data
+	}
+	return Encode(key, TypeEmit, e)
+}
+
+// Decode reads the body of a message that must be of the given type. Unknown fields are ignored, as a newer
+// process may have sent it.
+func Decode[T any](msg bus.Message, typ string) (T, error) {
+	var body T
+	if msg.Type != typ {
+		return body, fmt.Errorf("expected a %s message, got %q with key %s", typ, msg.Type, msg.Key)
+	}
+	if err := json.Unmarshal(msg.Body, &body); err != nil {
+		return body, fmt.Errorf("decode %s: %w", typ, err)
+	}
+	return body, nil
+}
