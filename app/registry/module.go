@@ -21,6 +21,9 @@ const (
 // AllRoles lists every role.
 func AllRoles() []Role { return []Role{API, Worker, Socket} }
 
+// Everything, among a module's needs, stands for every other active component, save those that need Everything themselves.
+const Everything = "*"
+
 // Module is one component: a capability in one role ("message.worker"), or
 // something that several of them need ("store").
 type Module interface {
@@ -29,11 +32,12 @@ type Module interface {
 	// Roles lists the roles in which the component is active. Nil: wherever an active component needs it.
 	Roles() []Role
 	// Needs names the components that are started before this one and stopped after it. Needing one that
-	// is not there is an error.
+	// is not there is an error. Everything needs all that is active for other reasons.
 	Needs() []string
 	// Init attaches routes and handlers. It does no I/O; every Init runs before any Start.
 	Init(h Host) error
-	// Start makes the component ready and returns; ctx bounds the start-up, not what runs after it.
+	// Start makes the component ready and returns; ctx bounds the start-up, not what runs after it. When it
+	// fails it has released what it had taken: Stop is called for what has started, not for this.
 	Start(ctx context.Context) error
 	// Stop drains what is at hand and releases everything; ctx bounds it. Idempotent and legal before Start.
 	Stop(ctx context.Context) error

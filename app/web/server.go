@@ -1,0 +1,273 @@
+// Package web is the public HTTP listener: the REST API's frame (routing,
+// authentication, strict request bodies, problem+json, rate limits, CORS),
+// health checks, and the handlers of other packages mounted beside it. A
+// second small listener, Admin, serves metrics and profiles.
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"parley/app/problem"
+	"parley/app/registry"
+)
+
+// Base is the path under which the API lives.
+const Base = "/api/v1"
+
+const (
+	headerTimeout  = 10 * time.Second // to send the request's head
+	idleTimeout    = 120 * time.Second
+	maxHeaderBytes = 32 << 10
+)
+
+// Options configure a Server.
+type Options struct {
+	// Addr is what to listen on, "host:port". Port 0 takes any free one; see Server.Addr.
+	Addr string
+	// AllowedOrigins may call the API from a browser, besides the server's own
+	// origin: "https://chat.example.com", or "*" for all. Defaults to none.
+	AllowedOrigins []string
+	// TrustedProxies are those whose X-Forwarded-For is believed. Defaults to none.
+	TrustedProxies []netip.Prefix
+	// Limits turns on the request rate limits per user and per address.
+	Limits bool
+	// RequestTimeout ends the context of an API request. Defaults to 30 s.
+	RequestTimeout time.Duration
+	// Auth verifies access tokens; SetAuthenticator may set it later.
+	Auth Authenticator
+	// Translate makes a problem of an error that is none, or returns nil if it
+	// does not know it. Defaults to knowing nothing.
+	Translate func(error) *problem.Problem
+	// Ready is asked by /readyz for what is missing, by component. Nil or empty
+	// is ready. Defaults to always ready.
+	Ready func(ctx context.Context) map[string]error
+	// Needs are the names of the components that start before the listener and
+	// stop after it. Defaults to every other active component.
+	Needs []string
+	// Log defaults to no log.
+	Log *slog.Logger
+	// Now is the clock of the rate limits. Defaults to time.Now.
+	Now func() time.Time
+}
+
+// Server is the component "http".
+type Server struct {
+	opts   Options
+	log    *slog.Logger
+	echo   *echo.Echo
+	api    *echo.Group
+	public *echo.Group
+	auth   Authenticator
+	byUser *Limiter
+	byAddr *Limiter
+	health health
+
+	mounts  []mount         // longest prefix first
+	routes  map[string]bool // "METHOD /path" of every API route
+	onDrain []func(context.Context)
+
+	mu       sync.Mutex
+	host     registry.Host
+	listener net.Listener
+	http     *http.Server
+}
+
+// mount is a handler of another package and the paths it serves.
+type mount struct {
+	prefix  string
+	handler http.Handler
+}
+
+// New returns a server that listens once it is started. ServeHTTP works without that.
+func New(o Options) *Server {
+	if o.RequestTimeout <= 0 {
+		o.RequestTimeout = 30 * time.Second
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Needs == nil {
+		o.Needs = []string{registry.Everything}
+	}
+	s := &Server{
+		opts:   o,
+		log:    o.Log,
+		echo:   echo.New(),
+		auth:   o.Auth,
+		routes: make(map[string]bool),
+		health: health{ready: o.Ready, log: o.Log},
+		byUser: NewLimiter(100, 400, o.Now),
+		byAddr: NewLimiter(200, 1000, o.Now),
+	}
+	s.route()
+	return s
+}
+
+// route sets Echo up and attaches the routes that are always there.
+func (s *Server) route() {
+	e := s.echo
+	e.HideBanner, e.HidePort = true, true
+	e.Logger.SetOutput(io.Discard)
+	e.IPExtractor = echo.ExtractIPDirect() // ServeHTTP has put the client's address into RemoteAddr
+	e.HTTPErrorHandler = s.fail
+	e.OnAddRouteHandler = func(_ string, r echo.Route, _ echo.HandlerFunc, _ []echo.MiddlewareFunc) {
+		if r.Method != echo.RouteNotFound {
+			s.routes[r.Method+" "+r.Path] = true
+		}
+	}
+	e.Use(s.known)
+	e.GET("/healthz", s.health.alive)
+	e.GET("/readyz", s.health.check)
+	s.public = e.Group(Base, s.prepare, s.limitAddress)
+	s.api = e.Group(Base, s.prepare, s.limitAddress, s.authenticate, s.limitUser)
+}
+
+// API is where routes that need a signed-in user are attached, under Base.
+func (s *Server) API() *echo.Group { return s.api }
+
+// Public is where routes that anybody may call are attached, under Base.
+func (s *Server) Public() *echo.Group { return s.public }
+
+// Mount serves every path below prefix, which ends in a slash, with h; the
+// longest prefix wins. The API and the health checks go before any mount. The
+// RemoteAddr that h sees is the client's as told by trusted proxies.
+func (s *Server) Mount(prefix string, h http.Handler) {
+	s.mounts = append(s.mounts, mount{prefix: prefix, handler: h})
+	slices.SortStableFunc(s.mounts, func(a, b mount) int { return len(b.prefix) - len(a.prefix) })
+}
+
+// OnDrain adds a function that runs when the server begins to stop, at the same
+// time as requests are finished: it ends those that would otherwise wait for
+// long, such as long-polling ones. The server has stopped once it has returned.
+func (s *Server) OnDrain(f func(context.Context)) { s.onDrain = append(s.onDrain, f) }
+
+// Name is "http".
+func (s *Server) Name() string { return "http" }
+
+// Roles are all: health checks are served whatever the roles.
+func (s *Server) Roles() []registry.Role { return registry.AllRoles() }
+
+// Needs is everything else, so that the listener opens last and closes first.
+func (s *Server) Needs() []string { return s.opts.Needs }
+
+// Init keeps the host for Start.
+func (s *Server) Init(h registry.Host) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.host = h
+	s.log = h.Logger()
+	s.health.log = s.log
+	return nil
+}
+
+// Start listens and serves.
+func (s *Server) Start(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.host == nil {
+		return errors.New("http: Start before Init")
+	}
+	ln, srv, err := listen(ctx, "http.addr", s.opts.Addr, s, s.log)
+	if err != nil {
+		return err
+	}
+	s.listener, s.http = ln, srv
+	s.host.Go("serve", func(context.Context) error { return serve(srv, ln) })
+	return nil
+}
+
+// Stop closes the listener and waits, no longer than ctx, for requests at hand.
+// Hijacked connections (WebSocket) are not its business.
+func (s *Server) Stop(ctx context.Context) error {
+	s.mu.Lock()
+	srv := s.http
+	s.http = nil
+	s.mu.Unlock()
+	if srv == nil {
+		return nil
+	}
+	var drain sync.WaitGroup
+	for _, f := range s.onDrain {
+		drain.Go(func() { f(ctx) })
+	}
+	err := shutdown(ctx, srv)
+	drain.Wait()
+	return err
+}
+
+// Addr is where the server listens, or nil before Start.
+func (s *Server) Addr() net.Addr {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.listener == nil {
+		return nil
+	}
+	return s.listener.Addr()
+}
+
+// listen opens a listener; key is the configuration's name of the address.
+func listen(ctx context.Context, key, addr string, h http.Handler, log *slog.Logger) (net.Listener, *http.Server, error) {
+	var lc net.ListenConfig
+	ln, err := lc.Listen(ctx, "tcp", addr)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, nil, fmt.Errorf("cannot listen on %s: another program uses this port; stop it or set %s to another address: %w", addr, key, err)
+	case errors.Is(err, syscall.EACCES):
+		return nil, nil, fmt.Errorf("cannot listen on %s: not permitted; ports below 1024 need privileges, so set %s to a higher one: %w", addr, key, err)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return nil, nil, fmt.Errorf("cannot listen on %s: this machine does not have that address; correct %s: %w", addr, key, err)
+	case err != nil:
+		return nil, nil, fmt.Errorf("cannot listen on %s (%s): %w", addr, key, err)
+	}
+	srv := &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: headerTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	return ln, srv, nil
+}
+
+func serve(srv *http.Server, ln net.Listener) error {
+	if err := srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve %s: %w", ln.Addr(), err)
+	}
+	return nil
+}
+
+// shutdown finishes requests at hand, and cuts them off when ctx ends.
+func shutdown(ctx context.Context, srv *http.Server) error {
+	err := srv.Shutdown(ctx)
+	if err == nil {
+		return nil
+	}
+	return errors.Join(fmt.Errorf("requests were cut off: %w", err), srv.Close())
+}
+
+// find returns the mount that serves path, if any.
+func (s *Server) find(path string) http.Handler {
+	for _, m := range s.mounts {
+		if strings.HasPrefix(path, m.prefix) || path+"/" == m.prefix {
+			return m.handler
+		}
+	}
+	return nil
+}
