@@ -1,0 +1,77 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"gorm.io/gorm"
+	"modernc.org/sqlite"
+)
+
+const (
+	// writeAttempts is how often a transaction that loses against others is tried.
+	writeAttempts = 12
+	// firstPause and longestPause bound the random pause between two tries; it doubles each time.
+	firstPause   = 4 * time.Millisecond
+	longestPause = 250 * time.Millisecond
+)
+
+// Write runs fn in one transaction, and again, after a short random pause, when it loses against another
+// (deadlock, serialization failure, lock): fn must not keep anything from a former run. Errors are mapped. ErrUnavailable may
+// mean that the transaction was committed after all. fn's statements must all go through tx.
+func (s *Store) Write(ctx context.Context, fn func(tx *gorm.DB) error) error {
+	pause := firstPause
+	for attempt := 1; ; attempt++ {
+		err := s.transaction(ctx, fn)
+		if !isContention(err) || attempt == writeAttempts {
+			return Map(err)
+		}
+		wait := time.NewTimer(pause/2 + rand.N(pause)) //nolint:gosec // jitter is no secret
+		select {
+		case <-ctx.Done():
+			wait.Stop()
+			return Map(ctx.Err())
+		case <-wait.C:
+		}
+		pause = min(2*pause, longestPause)
+	}
+}
+
+func (s *Store) transaction(ctx context.Context, fn func(tx *gorm.DB) error) error {
+	tx := s.current().writer.WithContext(ctx).Begin()
+	if tx.Error != nil {
+		return tx.Error
+	}
+	done := false
+	defer func() {
+		if !done { // fn failed or panicked; there is nothing to do about a failing rollback
+			_ = tx.Rollback()
+		}
+	}()
+	if err := fn(tx); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil { // nothing was committed yet, and it will not be
+		return err
+	}
+	done = true
+	return commitError(tx.Commit().Error)
+}
+
+// commitError keeps what the database itself said about the commit. Anything else, an ended context
+// included, leaves open whether the transaction was committed.
+func commitError(err error) error {
+	var (
+		pg   *pgconn.PgError
+		lite *sqlite.Error
+	)
+	if err == nil || errors.As(err, &pg) || errors.As(err, &lite) || errors.Is(err, pgx.ErrTxCommitRollback) {
+		return err
+	}
+	return fmt.Errorf("%w: the outcome of a commit is unknown: %w", ErrUnavailable, err)
+}
