@@ -36,8 +36,8 @@ type Emit struct {
 	// Seq is the channel's sequence number that the event carries, 0 if it carries none. Servers drop a
 	// number that they have emitted to the channel already.
 	Seq int64 `json:"seq,omitempty"`
-	// Change is applied to the subscriptions of connected users: what takes away before the event is emitted,
-	// what gives once the new bindings are in place, and the event after that.
+	// Change is applied to the subscriptions of connected users: what takes away together with the
+	// event, before anything published later; what gives once the new bindings are in place, and the event after that.
 	Change *Change `json:"change,omitempty"`
 }
 

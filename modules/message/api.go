@@ -1,0 +1,188 @@
+package message
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"parley/app/bus"
+	"parley/app/event"
+	"parley/app/registry"
+	"parley/app/web"
+)
+
+// Access decides who may read, and so write to, a channel.
+type Access interface {
+	// Access returns nil if the user may read the channel of the group, else the problem to answer.
+	Access(ctx context.Context, userID, groupID, channelID int64) error
+}
+
+// APIBus is what the API needs of the bus.
+type APIBus interface {
+	Declare(ctx context.Context, queues ...bus.Queue) error
+	Send(ctx context.Context, msg bus.Message) error
+}
+
+// History reads kept messages.
+type History interface {
+	Page(ctx context.Context, groupID, channelID int64, r Range) (messages []event.Message, more bool, err error)
+}
+
+// API accepts messages and serves the history.
+type API struct {
+	routes     *echo.Group
+	access     Access
+	history    History
+	bus        APIBus
+	partitions int
+	maxLength  int
+	log        *slog.Logger
+}
+
+// Limits bound messages and say how they are shared out.
+type Limits struct {
+	MaxLength  int // characters in one message
+	Partitions int // ordered incoming queues
+}
+
+// NewAPI makes the component "message.api", which attaches its routes to those for signed-in users.
+func NewAPI(routes *echo.Group, access Access, history History, b APIBus, limits Limits, log *slog.Logger) *API {
+	return &API{
+		routes:     routes,
+		access:     access,
+		history:    history,
+		bus:        b,
+		partitions: limits.Partitions,
+		maxLength:  limits.MaxLength,
+		log:        log.With("component", "message.api"),
+	}
+}
+
+// Name implements registry.Module.
+func (a *API) Name() string { return "message.api" }
+
+// Roles implements registry.Module.
+func (a *API) Roles() []registry.Role { return []registry.Role{registry.API} }
+
+// Needs implements registry.Module.
+func (a *API) Needs() []string { return []string{"store", "bus", "message.partitions"} }
+
+// Init attaches the routes.
+func (a *API) Init(registry.Host) error {
+	a.routes.POST("/groups/:groupId/channels/:channelId/messages", a.send)
+	a.routes.GET("/groups/:groupId/channels/:channelId/messages", a.list)
+	return nil
+}
+
+// Start makes the partitions' queues exist, so that messages are safe there before any worker has started.
+func (a *API) Start(ctx context.Context) error {
+	if err := a.bus.Declare(ctx, queues(a.partitions)...); err != nil {
+		return fmt.Errorf("declare the queues of messages: %w", err)
+	}
+	return nil
+}
+
+// Stop implements registry.Module.
+func (a *API) Stop(context.Context) error { return nil }
+
+// acceptTimeout is how long a sender waits for the promise that its message is kept.
+const acceptTimeout = 10 * time.Second
+
+// send accepts a message. 202 means that the bus has it on disk; it is the one promise that everything else keeps.
+func (a *API) send(c echo.Context) error {
+	groupID, channelID, err := a.channel(c)
+	if err != nil {
+		return err
+	}
+	var body struct {
+		Content string `json:"content"`
+		Hash    string `json:"hash"`
+	}
+	if err := web.Bind(c, &body); err != nil {
+		return err
+	}
+	if err := Validate(body.Content, body.Hash, a.maxLength); err != nil {
+		return err
+	}
+	accepted := event.At(time.Now())
+	msg, err := event.Encode(event.PartitionKey(event.Partition(channelID, a.partitions)), event.TypeSend, event.Send{
+		SenderID:   web.UserID(c),
+		GroupID:    groupID,
+		ChannelID:  channelID,
+		Content:    body.Content,
+		Hash:       body.Hash,
+		AcceptedAt: accepted,
+	})
+	if err != nil {
+		return err
+	}
+	if err := a.promise(c.Request().Context(), msg); err != nil {
+		return err
+	}
+	return c.JSON(http.StatusAccepted, map[string]any{"hash": body.Hash, "channelId": channelID, "acceptedAt": accepted})
+}
+
+// promise returns nil once the message cannot get lost any more.
+func (a *API) promise(ctx context.Context, msg bus.Message) error {
+	ctx, cancel := context.WithTimeout(ctx, acceptTimeout)
+	defer cancel()
+	err := a.bus.Send(ctx, msg)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, bus.ErrDeadLettered):
+		return ErrNotKept.WithCause(err)
+	default: // not routed, not confirmed, or not in time
+		a.log.Warn("a message was not accepted", "key", msg.Key, "error", err)
+		return ErrNotAccepted.WithCause(err)
+	}
+}
+
+// channel reads the path and checks that the caller may read that channel.
+func (a *API) channel(c echo.Context) (groupID, channelID int64, err error) {
+	if groupID, err = web.PathID(c, "groupId"); err != nil {
+		return 0, 0, err
+	}
+	if channelID, err = web.PathID(c, "channelId"); err != nil {
+		return 0, 0, err
+	}
+	return groupID, channelID, a.access.Access(c.Request().Context(), web.UserID(c), groupID, channelID)
+}
+
+// fromEnd is a Range.After that asks for the latest messages.
+const fromEnd = -1
+
+// Range is a part of a channel's history, by seq.
+type Range struct {
+	After  int64 // only later ones, and the earliest of them; fromEnd: the latest of all
+	Before int64 // only earlier ones; 0: no such bound
+	Limit  int   // most messages
+}
+
+const (
+	defaultPage = 50
+	maxPage     = 200
+)
+
+// list answers a page of history: from After on, or else the latest before Before, always in ascending order.
+func (a *API) list(c echo.Context) error {
+	groupID, channelID, err := a.channel(c)
+	if err != nil {
+		return err
+	}
+	q := web.NewQuery(c)
+	r := Range{After: q.Number("after", fromEnd), Before: q.Number("before", 0), Limit: q.Int("limit", defaultPage, 1, maxPage)}
+	if err := q.Err(); err != nil {
+		return err
+	}
+	messages, more, err := a.history.Page(c.Request().Context(), groupID, channelID, r)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, map[string]any{"messages": messages, "hasMore": more})
+}

@@ -1,0 +1,143 @@
+package message
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+
+	"parley/app/bus"
+	"parley/app/event"
+	"parley/app/problem"
+	"parley/app/registry"
+	"parley/app/store"
+)
+
+// WorkerBus is what the worker needs of the bus.
+type WorkerBus interface {
+	Declare(ctx context.Context, queues ...bus.Queue) error
+	Consume(ctx context.Context, q bus.Queue, w bus.Worker) error
+	Publish(ctx context.Context, msgs ...bus.Message) error
+}
+
+// Keeper keeps messages.
+type Keeper interface {
+	Persist(ctx context.Context, sends []event.Send) ([]Outcome, error)
+}
+
+// Worker keeps accepted messages and tells of them. A batch is acknowledged only after its events have
+// been confirmed: a batch that comes again finds its rows, writes nothing and publishes again.
+type Worker struct {
+	keeper     Keeper
+	bus        WorkerBus
+	partitions int
+	log        *slog.Logger
+	host       registry.Host
+}
+
+// NewWorker makes the component "message.worker".
+func NewWorker(k Keeper, b WorkerBus, partitions int, log *slog.Logger) *Worker {
+	return &Worker{keeper: k, bus: b, partitions: partitions, log: log.With("component", "message.worker")}
+}
+
+// Name implements registry.Module.
+func (w *Worker) Name() string { return "message.worker" }
+
+// Roles implements registry.Module.
+func (w *Worker) Roles() []registry.Role { return []registry.Role{registry.Worker} }
+
+// Needs implements registry.Module.
+func (w *Worker) Needs() []string { return []string{"store", "bus", "message.partitions"} }
+
+// Init implements registry.Module.
+func (w *Worker) Init(h registry.Host) error {
+	w.host = h
+	return nil
+}
+
+// Start begins to consume every partition. Where several workers run, the bus hands each partition to one of them.
+func (w *Worker) Start(ctx context.Context) error {
+	all := queues(w.partitions)
+	if err := w.bus.Declare(ctx, all...); err != nil {
+		return fmt.Errorf("declare the queues of messages: %w", err)
+	}
+	for p, q := range all {
+		w.host.Go("partition "+strconv.Itoa(p), func(ctx context.Context) error { return w.bus.Consume(ctx, q, w) })
+	}
+	return nil
+}
+
+// Stop implements registry.Module; consuming ends with the host's context.
+func (w *Worker) Stop(context.Context) error { return nil }
+
+// Work implements bus.Worker.
+func (w *Worker) Work(ctx context.Context, batch []bus.Message) error {
+	sends := make([]event.Send, 0, len(batch))
+	for _, msg := range batch {
+		s, err := event.Decode[event.Send](msg, event.TypeSend)
+		if err != nil {
+			return err
+		}
+		sends = append(sends, s)
+	}
+	outcomes, err := w.keeper.Persist(ctx, sends)
+	if err != nil {
+		return transient(err)
+	}
+	events := make([]bus.Message, 0, 2*len(outcomes))
+	for i, o := range outcomes {
+		if events, err = appendEvents(events, sends[i], o); err != nil {
+			return err
+		}
+	}
+	return transient(w.bus.Publish(ctx, events...))
+}
+
+// appendEvents adds what is published of one outcome: one event for the sender and, if the message is
+// kept, one for the channel, however many hear it.
+func appendEvents(events []bus.Message, s event.Send, o Outcome) ([]bus.Message, error) {
+	if o.Refused != nil {
+		failed, err := failure(s, o.Refused)
+		return append(events, failed), err
+	}
+	m := o.Message
+	sent, err := event.NewEmit(event.UserKey(m.SenderID), event.Emit{Event: event.MessageSent}, m)
+	if err != nil {
+		return nil, err
+	}
+	receive, err := event.NewEmit(event.ChannelKey(m.ChannelID),
+		event.Emit{Event: event.MessageReceive, ExceptUser: m.SenderID, Seq: m.Seq}, m)
+	return append(events, sent, receive), err
+}
+
+func failure(s event.Send, p *problem.Problem) (bus.Message, error) {
+	detail := p.Detail
+	if detail == "" {
+		detail = p.Title
+	}
+	return event.NewEmit(event.UserKey(s.SenderID), event.Emit{Event: event.MessageFailed},
+		event.Failed{Hash: s.Hash, ChannelID: s.ChannelID, Code: p.Code, Detail: detail})
+}
+
+// GaveUp implements bus.Worker: the sender hears that its message is not kept.
+func (w *Worker) GaveUp(ctx context.Context, msg bus.Message, cause error) error {
+	w.log.Error("a message could not be kept and goes to the dead-letter queue", "key", msg.Key, "error", cause)
+	s, err := event.Decode[event.Send](msg, event.TypeSend)
+	if err != nil {
+		return nil //nolint:nilerr // nobody can be told: what cannot be read names no sender
+	}
+	failed, err := failure(s, ErrNotKept)
+	if err != nil {
+		return err
+	}
+	return w.bus.Publish(ctx, failed)
+}
+
+// transient marks errors that are no fault of the messages: the worker waits and goes on by itself.
+func transient(err error) error {
+	if errors.Is(err, store.ErrUnavailable) || errors.Is(err, bus.ErrUnavailable) {
+		return fmt.Errorf("%w: %w", bus.ErrTransient, err)
+	}
+	return err
+}

@@ -1,0 +1,165 @@
+package routing
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"parley/app/bus"
+	"parley/app/event"
+	"parley/app/registry"
+	"parley/app/socket"
+)
+
+// Inboxes opens a server's inbox.
+type Inboxes interface {
+	Open(ctx context.Context, serverID string, r bus.Receiver) (bus.Inbox, error)
+}
+
+// Rooms broadcasts to the connections of this server.
+type Rooms interface {
+	Broadcast(room string, f socket.Frame, exceptRoom string) int
+}
+
+// Subscriptions apply changes of who may hear what.
+type Subscriptions interface {
+	// Apply applies a change and calls emit when its event is due. It does not wait for the bus.
+	Apply(change event.Change, emit func())
+	// Reset says that the inbox was lost: events may have been missed, and no key is bound.
+	Reset()
+}
+
+// Router owns a socket server's inbox: it keeps it bound to what connections need and
+// hands each event to the room named by its routing key.
+type Router struct {
+	id       string
+	inboxes  Inboxes
+	rooms    Rooms
+	bindings *Bindings
+	log      *slog.Logger
+
+	subscriptions Subscriptions
+	handlers      map[string]func(context.Context, bus.Message)
+	inbox         bus.Inbox
+	emitted       map[string]int64 // room → highest seq emitted; touched by the receiving goroutine alone
+	host          registry.Host
+}
+
+// NewRouter makes the component "routing.socket" of the server with that id.
+// Unused keys stay bound for unbindDelay.
+func NewRouter(id string, inboxes Inboxes, rooms Rooms, unbindDelay time.Duration, log *slog.Logger) *Router {
+	return &Router{
+		id:       id,
+		inboxes:  inboxes,
+		rooms:    rooms,
+		bindings: NewBindings(unbindDelay, log.With("component", "routing.socket")),
+		log:      log.With("component", "routing.socket"),
+		handlers: make(map[string]func(context.Context, bus.Message)),
+		emitted:  make(map[string]int64),
+	}
+}
+
+// ServerID is the id under which the server's inbox is known.
+func (r *Router) ServerID() string { return r.id }
+
+// Bindings is where connections say which keys they need.
+func (r *Router) Bindings() *Bindings { return r.bindings }
+
+// Subscribe names who applies changes. Call it before Start.
+func (r *Router) Subscribe(s Subscriptions) { r.subscriptions = s }
+
+// Handle has messages of a type, other than events for clients, handled by h, which
+// must not wait for the bus. Call it before Start.
+func (r *Router) Handle(typ string, h func(context.Context, bus.Message)) { r.handlers[typ] = h }
+
+// Name implements registry.Module.
+func (r *Router) Name() string { return "routing.socket" }
+
+// Roles implements registry.Module.
+func (r *Router) Roles() []registry.Role { return []registry.Role{registry.Socket} }
+
+// Needs implements registry.Module.
+func (r *Router) Needs() []string { return []string{"bus", "socket"} }
+
+// Init implements registry.Module.
+func (r *Router) Init(h registry.Host) error {
+	r.host = h
+	return nil
+}
+
+// Start opens the inbox and binds the server's own key.
+func (r *Router) Start(ctx context.Context) error {
+	inbox, err := r.inboxes.Open(ctx, r.id, r)
+	if err != nil {
+		return fmt.Errorf("open the inbox of server %s: %w", r.id, err)
+	}
+	r.inbox = inbox
+	r.host.Go("bindings", func(ctx context.Context) error { return r.bindings.Run(ctx, inbox) })
+	own := r.bindings.Acquire(event.ServerKey(r.id))
+	select {
+	case <-own.Done():
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("bind the inbox of server %s: %w", r.id, ctx.Err())
+	}
+}
+
+// Stop removes the inbox with its bindings.
+func (r *Router) Stop(ctx context.Context) error {
+	if r.inbox == nil {
+		return nil
+	}
+	if err := r.inbox.Close(ctx); err != nil {
+		return fmt.Errorf("close the inbox of server %s: %w", r.id, err)
+	}
+	return nil
+}
+
+// Receive implements bus.Receiver.
+func (r *Router) Receive(ctx context.Context, msg bus.Message) {
+	if handle, ok := r.handlers[msg.Type]; ok {
+		handle(ctx, msg)
+		return
+	}
+	e, err := event.Decode[event.Emit](msg, event.TypeEmit)
+	if err != nil {
+		r.log.Error("an event could not be read and is skipped", "key", msg.Key, "type", msg.Type, "error", err)
+		return
+	}
+	if e.Change != nil {
+		r.subscriptions.Apply(*e.Change, func() { r.emit(msg.Key, e) })
+		return
+	}
+	if e.Seq > 0 && !r.isNews(msg.Key, e.Seq) {
+		return
+	}
+	r.emit(msg.Key, e)
+}
+
+// Reset implements bus.Receiver: bindings are made again from what is wanted then.
+func (r *Router) Reset(context.Context) {
+	clear(r.emitted)
+	r.bindings.Reset()
+	r.subscriptions.Reset()
+}
+
+// isNews drops what a worker published again after a crash: the server has emitted that far already.
+func (r *Router) isNews(room string, seq int64) bool {
+	if seq <= r.emitted[room] {
+		return false
+	}
+	r.emitted[room] = seq
+	return true
+}
+
+func (r *Router) emit(room string, e event.Emit) {
+	if e.Event == "" {
+		return
+	}
+	except := ""
+	if e.ExceptUser != 0 {
+		except = event.UserKey(e.ExceptUser)
+	}
+	r.rooms.Broadcast(room, socket.NewFrame(e.Event, e.Payload), except)
+}

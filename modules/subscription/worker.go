@@ -1,0 +1,110 @@
+package subscription
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"parley/app/bus"
+	"parley/app/event"
+	"parley/app/registry"
+	"parley/app/store"
+)
+
+// WorkerBus is what the worker needs of the bus.
+type WorkerBus interface {
+	Declare(ctx context.Context, queues ...bus.Queue) error
+	Consume(ctx context.Context, q bus.Queue, w bus.Worker) error
+	Publish(ctx context.Context, msgs ...bus.Message) error
+}
+
+// Worker answers the socket servers' requests for snapshots.
+type Worker struct {
+	store *Store
+	bus   WorkerBus
+	log   *slog.Logger
+	host  registry.Host
+}
+
+// NewWorker makes the component "subscription.worker".
+func NewWorker(s *Store, b WorkerBus, log *slog.Logger) *Worker {
+	return &Worker{store: s, bus: b, log: log.With("component", "subscription.worker")}
+}
+
+// Name implements registry.Module.
+func (w *Worker) Name() string { return "subscription.worker" }
+
+// Roles implements registry.Module.
+func (w *Worker) Roles() []registry.Role { return []registry.Role{registry.Worker} }
+
+// Needs implements registry.Module.
+func (w *Worker) Needs() []string { return []string{"store", "bus"} }
+
+// Init implements registry.Module.
+func (w *Worker) Init(h registry.Host) error {
+	w.host = h
+	return nil
+}
+
+// Start begins to consume requests.
+func (w *Worker) Start(ctx context.Context) error {
+	if err := w.bus.Declare(ctx, queue); err != nil {
+		return fmt.Errorf("declare the queue of subscription requests: %w", err)
+	}
+	w.host.Go("consume", func(ctx context.Context) error { return w.bus.Consume(ctx, queue, w) })
+	return nil
+}
+
+// Stop implements registry.Module; consuming ends with the host's context.
+func (w *Worker) Stop(context.Context) error { return nil }
+
+// Work implements bus.Worker: it answers all requests of the batch with one look at the database.
+func (w *Worker) Work(ctx context.Context, batch []bus.Message) error {
+	requests := make([]event.SubscriptionRequest, 0, len(batch))
+	users, servers := make(map[int64]struct{}), make(map[string]struct{})
+	for _, msg := range batch {
+		r, err := event.Decode[event.SubscriptionRequest](msg, event.TypeRequest)
+		if err != nil {
+			return err
+		}
+		requests = append(requests, r)
+		users[r.UserID], servers[r.ServerID] = struct{}{}, struct{}{}
+	}
+	if err := w.store.Register(ctx, list(servers)); err != nil {
+		return transient(err)
+	}
+	ids := make([]int64, 0, len(users))
+	for id := range users {
+		ids = append(ids, id)
+	}
+	snapshots, err := w.store.Snapshots(ctx, ids)
+	if err != nil {
+		return transient(err)
+	}
+	answers := make([]bus.Message, 0, len(requests))
+	for _, r := range requests {
+		snap := *snapshots[r.UserID]
+		snap.RequestID = r.RequestID
+		msg, err := event.Encode(event.ServerKey(r.ServerID), event.TypeSnapshot, snap)
+		if err != nil {
+			return err
+		}
+		answers = append(answers, msg)
+	}
+	return transient(w.bus.Publish(ctx, answers...))
+}
+
+// GaveUp implements bus.Worker. The server that asked asks again by itself.
+func (w *Worker) GaveUp(_ context.Context, msg bus.Message, cause error) error {
+	w.log.Error("a subscription request could not be answered", "body", string(msg.Body), "error", cause)
+	return nil
+}
+
+// transient marks errors that are no fault of the requests.
+func transient(err error) error {
+	if errors.Is(err, store.ErrUnavailable) || errors.Is(err, bus.ErrUnavailable) {
+		return fmt.Errorf("%w: %w", bus.ErrTransient, err)
+	}
+	return err
+}
