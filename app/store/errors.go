@@ -67,6 +67,8 @@ func Map(err error) error {
 		return err
 	case errors.Is(err, gorm.ErrRecordNotFound), errors.Is(err, sql.ErrNoRows):
 		return fmt.Errorf("%w: %w", ErrNotFound, err)
+	case errors.Is(err, context.Canceled): // by the caller, who knows
+		return err
 	}
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {

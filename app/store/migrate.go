@@ -52,23 +52,31 @@ func (s *Store) Migrate(ctx context.Context, d Direction) ([]Migration, error) {
 }
 
 func (s *Store) migrateUp(ctx context.Context) ([]Migration, error) {
-	// SQLite has no lock that outlives a transaction. A process that loses the race for one step has failed to
-	// make what is there already: it looks again.
-	const tries = 5
-	for try := 1; ; try++ {
+	for {
 		p, err := s.provider()
 		if err != nil {
 			return nil, err
+		}
+		before, err := s.appliedMigrations(ctx)
+		if err != nil {
+			return nil, Map(err)
 		}
 		results, err := p.Up(ctx)
 		if err == nil {
 			return taken(results), nil
 		}
-		if s.Dialect() != SQLite || try == tries {
+		// SQLite has no lock that outlives a transaction. A process that loses the race for a step fails to
+		// make what is there already, and looks again.
+		if s.Dialect() != SQLite || !s.progressed(ctx, before) {
 			return nil, fmt.Errorf("migrate up: %w", Map(err))
 		}
-		s.log.DebugContext(ctx, "migrating again", "after", err)
 	}
+}
+
+// progressed reports whether more migrations are applied than before, by whomever.
+func (s *Store) progressed(ctx context.Context, before map[int64]time.Time) bool {
+	now, err := s.appliedMigrations(ctx)
+	return err == nil && len(now) > len(before)
 }
 
 func (s *Store) migrateDown(ctx context.Context) ([]Migration, error) {

@@ -51,12 +51,9 @@ func Append(tx *gorm.DB, msgs ...bus.Message) error {
 // the same events are handed over again.
 func (s *Store) Outbox(ctx context.Context, limit int, publish func(context.Context, []bus.Message) error) (int, error) {
 	// Rows leave the table only after they were published, so that an empty one needs no lock.
-	var waiting int64
-	if err := s.Read(ctx).Raw("SELECT count(*) FROM (SELECT 1 FROM outbox LIMIT 1) AS one").Scan(&waiting).Error; err != nil {
+	var waiting bool
+	if err := s.Read(ctx).Raw("SELECT EXISTS (SELECT 1 FROM outbox)").Scan(&waiting).Error; err != nil || !waiting {
 		return 0, Map(err)
-	}
-	if waiting == 0 {
-		return 0, nil
 	}
 	if s.Dialect() == SQLite {
 		return s.relaySQLite(ctx, limit, publish)

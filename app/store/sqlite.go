@@ -29,7 +29,7 @@ type sqliteFile struct {
 	readers int
 }
 
-func newSQLite(rawURL string, readers int) (*sqliteFile, error) {
+func newSQLite(rawURL, dataDir string, readers int) (*sqliteFile, error) {
 	path, ok := strings.CutPrefix(rawURL, "sqlite://")
 	switch {
 	case !ok || path == "":
@@ -42,7 +42,8 @@ func newSQLite(rawURL string, readers int) (*sqliteFile, error) {
 	if readers <= 0 {
 		readers = sqliteReaders
 	}
-	return &sqliteFile{path: filepath.FromSlash(path), readers: readers}, nil
+	path = filepath.FromSlash(strings.ReplaceAll(path, "{data_dir}", dataDir))
+	return &sqliteFile{path: path, readers: readers}, nil
 }
 
 func (f *sqliteFile) dialect() Dialect { return SQLite }

@@ -101,7 +101,7 @@ func New(o Options) (*Store, error) {
 	)
 	switch scheme, _, _ := strings.Cut(o.URL, ":"); scheme {
 	case "sqlite":
-		op, err = newSQLite(strings.ReplaceAll(o.URL, "{data_dir}", o.DataDir), o.MaxConns)
+		op, err = newSQLite(o.URL, o.DataDir, o.MaxConns)
 	case "postgres", "postgresql":
 		op, err = newPostgres(o.URL, o.MaxConns)
 	default:
