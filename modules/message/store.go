@@ -135,15 +135,15 @@ func (b *batch) findRepeats(tx *gorm.DB) error {
 		return err
 	}
 	var kept []struct {
-		I int
-		row
+		I   int
+		Row row `gorm:"embedded"`
 	}
 	if err := tx.Raw(b.sql.repeats, pairs).Scan(&kept).Error; err != nil {
 		return fmt.Errorf("look for repeated messages: %w", err)
 	}
 	for _, k := range kept {
-		if c := b.channels[k.ChannelID]; c != nil {
-			b.outcomes[k.I].Message = k.message(c.GroupID)
+		if c := b.channels[k.Row.ChannelID]; c != nil {
+			b.outcomes[k.I].Message = k.Row.message(c.GroupID)
 		}
 	}
 	first := make(map[identity]int, len(b.sends))
