@@ -1,0 +1,150 @@
+package event
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+	"pgregory.net/rapid"
+
+	"parley/app/bus"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+var moment = At(time.Date(2026, 3, 14, 15, 9, 26, 535_897_932, time.FixedZone("", 3600)))
+
+// samples are messages of every type, with every field set.
+func samples(t *testing.T) map[string]bus.Message {
+	t.Helper()
+	message := Message{MessageID: 1, GroupID: 2, ChannelID: 3, Seq: 4, SenderID: 5, Content: "<é> \"😀\"", Hash: "a-1", CreatedAt: moment}
+	must := func(msg bus.Message, err error) bus.Message {
+		require.NoError(t, err)
+		return msg
+	}
+	return map[string]bus.Message{
+		"send": must(Encode(PartitionKey(7), TypeSend, Send{
+			SenderID: 5, GroupID: 2, ChannelID: 3, Content: "<é> \"😀\"", Hash: "a-1", AcceptedAt: moment,
+		})),
+		"request": must(Encode(SubscriptionKey, TypeRequest, SubscriptionRequest{UserID: 5, ServerID: "host-1", RequestID: 6})),
+		"snapshot": must(Encode(ServerKey("host-1"), TypeSnapshot, Snapshot{
+			UserID: 5, RequestID: 6, Version: 7, Groups: []SnapshotGroup{{ID: 2, Version: 8, Channels: []int64{3, 4}}},
+		})),
+		"snapshot-disabled": must(Encode(ServerKey("host-1"), TypeSnapshot, Snapshot{UserID: 5, RequestID: 6, Disabled: true, Groups: []SnapshotGroup{}})),
+		"receive":           must(NewEmit(ChannelKey(3), Emit{Event: MessageReceive, ExceptUser: 5, Seq: 4}, message)),
+		"sent":              must(NewEmit(UserKey(5), Emit{Event: MessageSent}, message)),
+		"failed":            must(NewEmit(UserKey(5), Emit{Event: MessageFailed}, Failed{Hash: "a-1", ChannelID: 3, Code: "c", Detail: "d"})),
+		"change-user": must(NewEmit(UserKey(5), Emit{Event: JoinedGroup, Change: &Change{
+			Kind: GroupJoined, UserID: 5, GroupID: 2, Channels: []int64{3}, Version: 7, GroupVersion: 8,
+		}}, map[string]int{"any": 1})),
+		"change-group":    must(NewEmit(GroupKey(2), Emit{Event: GroupRemoved, Change: &Change{Kind: GroupDeleted, GroupID: 2, Version: 9}}, nil)),
+		"change-disabled": must(NewEmit(UserKey(5), Emit{Change: &Change{Kind: UserDisabled, UserID: 5}}, nil)),
+		"fence":           must(Encode(ServerKey("host-1"), TypeFence, Fence{UserID: 5})),
+	}
+}
+
+// TestEncodingIsPinned: processes of two versions talk to each other while a deployment is updated. If
+// this fails because a field was added, run it with -update; if one was renamed or removed, think again.
+func TestEncodingIsPinned(t *testing.T) {
+	t.Parallel()
+	for name, msg := range samples(t) {
+		path := filepath.Join("testdata", name+".golden")
+		got := fmt.Sprintf("%s\n%s\n%s\n", msg.Key, msg.Type, msg.Body)
+		if *update {
+			require.NoError(t, os.WriteFile(path, []byte(got), 0o600))
+		}
+		want, err := os.ReadFile(path)
+		require.NoError(t, err)
+		require.Equal(t, string(want), got, name)
+	}
+}
+
+func TestDecodeReadsWhatEncodeWrote(t *testing.T) {
+	t.Parallel()
+	send, err := Decode[Send](samples(t)["send"], TypeSend)
+	require.NoError(t, err)
+	require.Equal(t, Send{SenderID: 5, GroupID: 2, ChannelID: 3, Content: "<é> \"😀\"", Hash: "a-1", AcceptedAt: moment}, send)
+
+	_, err = Decode[Send](samples(t)["fence"], TypeSend)
+	require.ErrorContains(t, err, `expected a message.send message, got "fence"`)
+	_, err = Decode[Send](bus.Message{Type: TypeSend, Body: []byte(`{"senderId": "x"}`)}, TypeSend)
+	require.ErrorContains(t, err, "decode message.send")
+
+	newer := bus.Message{Type: TypeFence, Body: []byte(`{"userId": 5, "since": "a later version"}`)}
+	fence, err := Decode[Fence](newer, TypeFence)
+	require.NoError(t, err, "fields of a newer version are ignored")
+	require.Equal(t, Fence{UserID: 5}, fence)
+}
+
+func TestTime(t *testing.T) {
+	t.Parallel()
+	data, err := json.Marshal(moment)
+	require.NoError(t, err)
+	require.Equal(t, `"2026-03-14T14:09:26.535Z"`, string(data), "UTC, milliseconds")
+	var back Time
+	require.NoError(t, json.Unmarshal(data, &back))
+	require.True(t, back.Equal(moment.Time))
+	require.True(t, FromMillis(moment.UnixMilli()).Equal(moment.Time))
+	for _, bad := range []string{`1`, `null`, `"yesterday"`, `""`} {
+		require.Error(t, json.Unmarshal([]byte(bad), &back), bad)
+	}
+}
+
+func TestPartitionIsStableAndSpread(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, []int{12, 5, 2, 3, 0}, []int{Partition(1, 16), Partition(2, 16), Partition(3, 16), Partition(4, 16), Partition(5, 16)},
+		"must never change: messages on their way would lose their order")
+	counts := make([]int, 16)
+	for id := range int64(16_000) {
+		counts[Partition(id, 16)]++
+	}
+	for p, n := range counts {
+		require.InDelta(t, 1000, n, 250, "partition %d", p)
+	}
+	rapid.Check(t, func(rt *rapid.T) {
+		n := rapid.IntRange(1, 1024).Draw(rt, "n")
+		p := Partition(rapid.Int64().Draw(rt, "channel"), n)
+		require.GreaterOrEqual(rt, p, 0)
+		require.Less(rt, p, n)
+	})
+}
+
+// FuzzDecode feeds the decoders of everything that arrives from the bus: they may refuse, never panic, and what they
+// take survives another round.
+func FuzzDecode(f *testing.F) {
+	for _, seed := range []string{`{}`, `null`, `[]`, `{"payload": {"a": [1]}, "change": {"kind": "group.left", "channels": [1]}}`, `{"groups": [{}]}`, `{"acceptedAt": "2026-03-14T14:09:26.535Z"}`, "\x00", `{"event": "\ud800"}`} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		again[Send](t, TypeSend, body)
+		again[Emit](t, TypeEmit, body)
+		again[Snapshot](t, TypeSnapshot, body)
+		again[SubscriptionRequest](t, TypeRequest, body)
+		again[Fence](t, TypeFence, body)
+	})
+}
+
+func again[T any](t *testing.T, typ string, body []byte) {
+	t.Helper()
+	first, err := Decode[T](bus.Message{Type: typ, Body: body}, typ)
+	if err != nil {
+		return
+	}
+	msg, err := Encode("key", typ, first)
+	require.NoError(t, err)
+	second, err := Decode[T](msg, typ)
+	require.NoError(t, err)
+	once, err := json.Marshal(first)
+	require.NoError(t, err)
+	twice, err := json.Marshal(second)
+	require.NoError(t, err)
+	require.JSONEq(t, string(once), string(twice))
+}
