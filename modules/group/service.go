@@ -11,8 +11,6 @@ import (
 
 // Relay publishes what is in the outbox.
 type Relay interface {
-	// Kick wakes the relay: something was committed.
-	Kick()
 	// Flush returns when everything committed before the call has been published.
 	Flush(ctx context.Context) error
 }
@@ -65,7 +63,6 @@ func (s *Service) settle(ctx context.Context, t *tx) {
 	if len(t.events) == 0 {
 		return
 	}
-	s.relay.Kick()
 	if err := s.within(ctx, s.relay.Flush); err != nil {
 		s.log.WarnContext(ctx, "a change is committed but not published yet; the outbox will go on trying", slog.Any("error", err))
 		return // what was not published cannot have been handled

@@ -32,8 +32,6 @@ type fakeRelay struct {
 	away   error // what Flush answers while the bus is away
 }
 
-func (r *fakeRelay) Kick() {}
-
 func (r *fakeRelay) Flush(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -194,7 +192,7 @@ func payload(t *testing.T, e published) map[string]any {
 	return m
 }
 
-// version reads a user's version.
+// userVersion numbers the last change of what a user may hear.
 func (w *world) userVersion(id int64) int64 {
 	return w.number(`SELECT membership_version FROM users WHERE id = ?`, id)
 }
