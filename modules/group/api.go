@@ -2,6 +2,7 @@ package group
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 
 	"github.com/labstack/echo/v4"
@@ -64,21 +65,6 @@ func (a *API) Init(registry.Host) error {
 	return nil
 }
 
-// Bodies of answers that are lists.
-type (
-	groupList struct {
-		Groups []Group `json:"groups"`
-	}
-	memberList struct {
-		Members []Member `json:"members"`
-		HasMore bool     `json:"hasMore"`
-	}
-	channelMemberList struct {
-		Members []ChannelMember `json:"members"`
-		HasMore bool            `json:"hasMore"`
-	}
-)
-
 // place is what the address of a request names; 0 for what it does not.
 type place struct{ group, channel, user int64 }
 
@@ -105,6 +91,11 @@ func pageOf(c echo.Context) (Page, error) {
 	q := web.NewQuery(c)
 	p := Page{After: q.Number("after", 0), Limit: q.Int("limit", DefaultLimit, 1, MaxLimit)}
 	return p, q.Err()
+}
+
+// linkNext names the page that follows the user with the id after (RFC 8288).
+func linkNext(c echo.Context, after int64, limit int) {
+	c.Response().Header().Set("Link", fmt.Sprintf(`<%s?after=%d&limit=%d>; rel="next"`, c.Request().URL.Path, after, limit))
 }
 
 // handle makes a handler of a function that gets the signed-in user and what the address names. What it returns is
@@ -145,9 +136,8 @@ func (a *API) createGroup(c echo.Context, me int64, _ place) (Group, error) {
 	return a.service.Create(c.Request().Context(), me, body)
 }
 
-func (a *API) listGroups(c echo.Context, me int64, _ place) (groupList, error) {
-	groups, err := a.service.List(c.Request().Context(), me)
-	return groupList{groups}, err
+func (a *API) listGroups(c echo.Context, me int64, _ place) ([]Group, error) {
+	return a.service.List(c.Request().Context(), me)
 }
 
 func (a *API) getGroup(c echo.Context, me int64, at place) (Group, error) {
@@ -166,13 +156,16 @@ func (a *API) deleteGroup(ctx context.Context, me int64, at place) error {
 	return a.service.Delete(ctx, me, at.group)
 }
 
-func (a *API) listMembers(c echo.Context, me int64, at place) (memberList, error) {
+func (a *API) listMembers(c echo.Context, me int64, at place) ([]Member, error) {
 	p, err := pageOf(c)
 	if err != nil {
-		return memberList{}, err
+		return nil, err
 	}
 	members, more, err := a.service.Members(c.Request().Context(), me, at.group, p)
-	return memberList{members, more}, err
+	if more {
+		linkNext(c, members[len(members)-1].User.ID, p.Limit)
+	}
+	return members, err
 }
 
 func (a *API) addMember(c echo.Context, me int64, at place) (Member, error) {
@@ -224,13 +217,16 @@ func (a *API) deleteChannel(ctx context.Context, me int64, at place) error {
 	return a.service.DeleteChannel(ctx, me, at.group, at.channel)
 }
 
-func (a *API) listChannelMembers(c echo.Context, me int64, at place) (channelMemberList, error) {
+func (a *API) listChannelMembers(c echo.Context, me int64, at place) ([]ChannelMember, error) {
 	p, err := pageOf(c)
 	if err != nil {
-		return channelMemberList{}, err
+		return nil, err
 	}
 	members, more, err := a.service.ChannelMembers(c.Request().Context(), me, at.group, at.channel, p)
-	return channelMemberList{members, more}, err
+	if more {
+		linkNext(c, members[len(members)-1].User.ID, p.Limit)
+	}
+	return members, err
 }
 
 func (a *API) addChannelMember(c echo.Context, me int64, at place) (ChannelMember, error) {

@@ -78,22 +78,6 @@ func (t *tx) deleteChannels(ids []int64) error {
 	return nil
 }
 
-// deleteDeserted removes those of the private channels that have no member left: nobody could ever
-// see them again, while their names would stay taken.
-func (t *tx) deleteDeserted(private []int64) error {
-	var deserted []int64
-	for batch := range slices.Chunk(private, deleteBatch) {
-		var found []int64
-		if err := t.rows(&found, `
-			SELECT c.id FROM channels c
-			WHERE c.id IN ? AND NOT EXISTS (SELECT 1 FROM channel_members m WHERE m.channel_id = c.id)`, batch); err != nil {
-			return err
-		}
-		deserted = append(deserted, found...)
-	}
-	return t.deleteChannels(deserted)
-}
-
 // userVersion is a user with its raised membership version.
 type userVersion struct {
 	ID                int64

@@ -82,10 +82,9 @@ func (t *tx) updateRole(groupID, userID int64, role Role) error {
 
 // deleteMember removes a user from a group and all its channels.
 func (t *tx) deleteMember(groupID, userID int64) error {
-	var private []int64
-	if err := t.rows(&private, `
-		DELETE FROM channel_members WHERE user_id = ? AND channel_id IN (SELECT id FROM channels WHERE group_id = ?)
-		RETURNING channel_id`, userID, groupID); err != nil {
+	if err := t.exec(`
+		DELETE FROM channel_members WHERE user_id = ? AND channel_id IN (SELECT id FROM channels WHERE group_id = ?)`,
+		userID, groupID); err != nil {
 		return err
 	}
 	if err := t.exec(`
@@ -93,10 +92,7 @@ func (t *tx) deleteMember(groupID, userID int64) error {
 		userID, groupID); err != nil {
 		return err
 	}
-	if err := t.exec(`DELETE FROM group_members WHERE group_id = ? AND user_id = ?`, groupID, userID); err != nil {
-		return err
-	}
-	return t.deleteDeserted(private)
+	return t.exec(`DELETE FROM group_members WHERE group_id = ? AND user_id = ?`, groupID, userID)
 }
 
 // channelMembers returns at most limit members of a private channel whose ids follow after.
@@ -139,5 +135,5 @@ func (t *tx) deleteChannelMember(channelID, userID int64) error {
 			return err
 		}
 	}
-	return t.deleteDeserted([]int64{channelID})
+	return nil
 }
