@@ -162,7 +162,7 @@ func (n *rabbitNode) linkModules(script string) error {
 	plugins := filepath.Join(filepath.Dir(script), "..", "plugins")
 	erl, err := exec.LookPath("erl")
 	if err != nil {
-		return nil // an unusual installation, for which the broker knows what to do
+		return nil //nolint:nilerr // an unusual installation, but the broker knows where its Erlang is
 	}
 	if erl, err = filepath.EvalSymlinks(erl); err != nil {
 		return err

@@ -14,6 +14,7 @@ package testenv
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -155,8 +156,7 @@ func tryServer(ctx context.Context, k kind, d durability, from string, attempt i
 		sp, err = k.installed(ctx, dir.path, d, attempt)
 	}
 	if err != nil {
-		dir.remove()
-		return nil, err
+		return nil, errors.Join(err, dir.remove())
 	}
 	s := &Server{spec: sp, dir: dir}
 	if err := s.start(ctx, false); err != nil {

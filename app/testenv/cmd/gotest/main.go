@@ -109,8 +109,8 @@ func compilerMissing(ctx context.Context) (string, error) {
 	if goos == "darwin" || program == "" { // the race detector needs none there
 		return "", nil
 	}
-	if _, err := exec.LookPath(program); err != nil {
-		return program, nil
+	if _, err := exec.LookPath(program); err == nil {
+		return "", nil
 	}
-	return "", nil
+	return program, nil
 }
