@@ -126,6 +126,11 @@ func (s *Server) prepare(next echo.HandlerFunc) echo.HandlerFunc {
 		defer cancel()
 		defer c.SetRequest(r) // the error handler must see whether the client has gone, not that we are done
 		c.SetRequest(r.WithContext(ctx))
+		// Slow clients may neither hold a request open by not sending its body, nor by not reading the answer.
+		// Writers without deadlines are those of tests.
+		rc := http.NewResponseController(c.Response())
+		_ = rc.SetWriteDeadline(time.Now().Add(s.opts.RequestTimeout + answerTimeout))
+		defer func() { _ = rc.SetReadDeadline(time.Now().Add(headerTimeout)) }()
 		h := c.Response().Header()
 		h.Set("Cache-Control", "no-store")
 		h.Set("X-Content-Type-Options", "nosniff")

@@ -29,7 +29,8 @@ import (
 const Base = "/api/v1"
 
 const (
-	headerTimeout  = 10 * time.Second // to send the request's head
+	headerTimeout  = 10 * time.Second // to send the request's head, or what is left of its body once it is answered
+	answerTimeout  = 30 * time.Second // to read the answer
 	idleTimeout    = 120 * time.Second
 	maxHeaderBytes = 32 << 10
 )

@@ -39,7 +39,14 @@ type walker struct {
 	fields []problem.Field
 }
 
+// maxFields is how many mistakes are listed: enough for every form, and too
+// few to make a large answer out of a small body.
+const maxFields = 50
+
 func (w *walker) wrong(path, message string) {
+	if len(w.fields) == maxFields {
+		return
+	}
 	if path == "" {
 		path = "body"
 	}
@@ -54,7 +61,7 @@ func (w *walker) value(path string, t reflect.Type) error {
 		t = t.Elem()
 	}
 	if decodesItself(t) {
-		return w.opaque(path, t)
+		return w.opaque(path, t, nullable)
 	}
 	tok, err := w.dec.Token()
 	if err != nil {
@@ -88,10 +95,13 @@ func decodesItself(t reflect.Type) bool {
 }
 
 // opaque lets the type's own decoder judge.
-func (w *walker) opaque(path string, t reflect.Type) error {
+func (w *walker) opaque(path string, t reflect.Type, nullable bool) error {
 	var raw json.RawMessage
 	if err := w.dec.Decode(&raw); err != nil {
 		return err //nolint:wrapcheck // malformed explains it
+	}
+	if nullable && string(raw) == "null" {
+		return nil
 	}
 	if hasNUL(raw) {
 		w.wrong(path, "must not contain the NUL character")
