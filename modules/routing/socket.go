@@ -98,7 +98,7 @@ func (r *Router) Start(ctx context.Context) error {
 	r.host.Go("bindings", func(ctx context.Context) error { return r.bindings.Run(ctx, inbox) })
 	own := r.bindings.Acquire(event.ServerKey(r.id))
 	select {
-	case <-own.Done():
+	case <-own:
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("bind the inbox of server %s: %w", r.id, ctx.Err())

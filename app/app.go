@@ -1,0 +1,180 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"time"
+
+	"parley/app/auth"
+	"parley/app/bus"
+	"parley/app/bus/memory"
+	"parley/app/bus/rabbit"
+	"parley/app/config"
+	"parley/app/event"
+	"parley/app/outbox"
+	"parley/app/problem"
+	"parley/app/registry"
+	"parley/app/socket"
+	"parley/app/store"
+	"parley/app/telemetry"
+	"parley/app/web"
+	"parley/modules/group"
+	"parley/modules/message"
+	"parley/modules/routing"
+	"parley/modules/subscription"
+	"parley/modules/user"
+	page "parley/modules/web"
+)
+
+// server is a process's components, connected with each other. All are made,
+// whatever the roles; which of them become active, the registry decides.
+type server struct {
+	cfg   config.Config
+	log   *slog.Logger
+	build telemetry.Build
+	node  *registry.Node
+
+	store  *store.Store
+	bus    bus.Bus
+	tokens *auth.Tokens
+	web    *web.Server
+	relay  *outbox.Relay
+}
+
+// wire makes the components of a process. It does no I/O.
+func wire(cfg config.Config, secret []byte, build telemetry.Build, log *slog.Logger) (*server, error) {
+	s := &server{cfg: cfg, log: log, build: build}
+	if err := s.foundation(secret); err != nil {
+		return nil, err
+	}
+	sockets, err := s.sockets()
+	if err != nil {
+		return nil, err
+	}
+	all := []registry.Module{
+		web.NewAdmin(cfg.Admin.Addr, telemetry.MetricsHandler(telemetry.NewMetrics(build))),
+		s.store,
+		bus.Component{Bus: s.bus},
+		s.relay,
+		message.NewPartitions(s.store, cfg.Message.Partitions),
+	}
+	all = append(all, s.workers()...)
+	all = append(all, s.apis()...)
+	all = append(all, sockets...)
+	all = append(all, s.web)
+	if s.node, err = registry.New(log, cfg.Roles, all...); err != nil {
+		return nil, fmt.Errorf("put the components in order: %w", err)
+	}
+	return s, nil
+}
+
+// foundation makes what several roles stand on.
+func (s *server) foundation(secret []byte) (err error) {
+	if s.store, err = newStore(s.cfg, s.log); err != nil {
+		return err
+	}
+	if s.bus, err = newBus(s.cfg, s.log); err != nil {
+		return err
+	}
+	if s.tokens, err = auth.NewTokens(secret, s.cfg.Auth.AccessTTL, time.Now); err != nil {
+		return fmt.Errorf("auth.jwt_secret: %w", err)
+	}
+	s.relay = outbox.New(s.store, s.bus)
+	s.web = web.New(web.Options{
+		Addr:           s.cfg.HTTP.Addr,
+		AllowedOrigins: s.cfg.HTTP.AllowedOrigins,
+		TrustedProxies: s.cfg.HTTP.TrustedProxies,
+		Limits:         s.cfg.Limits.Enabled,
+		Translate:      translate,
+		Ready:          func(ctx context.Context) map[string]error { return s.node.Check(ctx) },
+		Log:            s.log,
+	})
+	return nil
+}
+
+// apis are the components of the role api.
+func (s *server) apis() []registry.Module {
+	passwords := newPasswords(s.cfg)
+	users := user.New(s.store, s.tokens, passwords, user.Options{
+		Registration: s.cfg.Auth.Registration == "open",
+	})
+	fence := subscription.NewFence(subscription.NewStore(s.store), s.bus, s.log)
+	groups := group.New(s.store, s.relay, fence, s.log)
+	limits := message.Limits{MaxLength: s.cfg.Message.MaxLength, Partitions: s.cfg.Message.Partitions}
+	s.web.SetAuthenticator(users)
+	if s.cfg.Has(registry.API) {
+		s.web.Mount("/", page.New())
+	}
+	return []registry.Module{
+		user.NewAPI(users, s.web),
+		group.NewAPI(groups, s.web),
+		message.NewAPI(s.web.API(), groups, s.messages(), s.bus, limits, s.log),
+	}
+}
+
+// workers are the components of the role worker.
+func (s *server) workers() []registry.Module {
+	return []registry.Module{
+		message.NewWorker(s.messages(), s.bus, s.cfg.Message.Partitions, s.log),
+		subscription.NewWorker(subscription.NewStore(s.store), s.bus, s.log),
+	}
+}
+
+func (s *server) messages() *message.Store {
+	return message.NewStore(s.store, s.cfg.Message.EagerRecipients)
+}
+
+// sockets are the components of the role socket.
+func (s *server) sockets() ([]registry.Module, error) {
+	server, err := socket.New(socket.Options{AllowedOrigins: s.cfg.HTTP.AllowedOrigins, Log: s.log})
+	if err != nil {
+		return nil, fmt.Errorf("set up Socket.IO: %w", err)
+	}
+	id := routing.NewServerID()
+	router := routing.NewRouter(id, s.bus, server, s.cfg.Routing.UnbindDelay, s.log)
+	hub := subscription.NewHub(id, server, s.tokens, s.bus, router.Bindings(), s.log)
+	router.Subscribe(hub)
+	router.Handle(event.TypeSnapshot, hub.Snapshot)
+	router.Handle(event.TypeFence, hub.Fence)
+	if s.cfg.Has(registry.Socket) {
+		s.web.Mount("/socket.io/", server.Handler())
+		// Polling requests would hold up the listener's end; so clients are told, and let go, as soon as it begins.
+		s.web.OnDrain(func(ctx context.Context) {
+			hub.Drain(ctx)
+			if err := server.Drain(ctx); err != nil {
+				s.log.Warn("not every client could be told that the server is going away", "error", err)
+			}
+		})
+	}
+	return []registry.Module{server, router, hub}, nil
+}
+
+// newBus makes the bus of a configuration.
+func newBus(cfg config.Config, log *slog.Logger) (bus.Bus, error) {
+	if cfg.Embedded() {
+		return memory.New(memory.Options{Log: log}), nil
+	}
+	b, err := rabbit.New(rabbit.Options{URL: cfg.Bus.URL, Prefix: cfg.Bus.Prefix, Log: log})
+	if err != nil {
+		return nil, &config.Error{Problems: []config.Problem{{
+			Key: "bus.url", Source: cfg.Source("bus.url"), Message: err.Error(),
+		}}}
+	}
+	return b, nil
+}
+
+// newPasswords hashes with the configured cost, on as many processors as there are: more at once would only take memory.
+func newPasswords(cfg config.Config) *auth.Passwords {
+	return auth.NewPasswords(cfg.Auth.Argon2MemoryKiB, cfg.Auth.Argon2Time, runtime.NumCPU())
+}
+
+// translate makes a problem of an error of the database or the bus. What it does not know is a fault of ours.
+func translate(err error) *problem.Problem {
+	if errors.Is(err, store.ErrUnavailable) || errors.Is(err, bus.ErrUnavailable) {
+		return problem.Unavailable.WithCause(err)
+	}
+	return nil
+}
