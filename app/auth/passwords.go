@@ -16,6 +16,10 @@ const (
 	saltLength = 16 // bytes
 	keyLength  = 32 // bytes
 	threads    = 1  // a server hashes for many at once; one password gains nothing from several
+
+	// maxMemoryKiB and maxTime bound what a hash may ask for: more is a damaged one.
+	maxMemoryKiB = 4 << 20
+	maxTime      = 1000
 )
 
 // errHash is a stored hash that is not one of ours.
@@ -28,8 +32,10 @@ type Passwords struct {
 	decoy           string // a hash that no password has
 }
 
-// NewPasswords returns Passwords of the given cost, of which at most concurrency are hashed at once.
+// NewPasswords returns Passwords of the given cost (RFC 9106: memory in KiB and passes over it, at least 8 and 1), of which at most
+// concurrency are hashed at once.
 func NewPasswords(memoryKiB, time uint32, concurrency int) *Passwords {
+	memoryKiB, time = max(memoryKiB, 8), max(time, 1)
 	p := &Passwords{memoryKiB: memoryKiB, time: time, running: make(chan struct{}, max(1, concurrency))}
 	p.decoy = phc(memoryKiB, time, make([]byte, saltLength), make([]byte, keyLength))
 	return p
@@ -72,6 +78,9 @@ func (p *Passwords) derive(ctx context.Context, password string, salt []byte, me
 	case <-ctx.Done():
 		return nil, fmt.Errorf("wait for a turn at hashing: %w", ctx.Err())
 	}
+	if err := ctx.Err(); err != nil { // select takes either when both are ready
+		return nil, fmt.Errorf("wait for a turn at hashing: %w", err)
+	}
 	return argon2.IDKey([]byte(password), salt, time, memoryKiB, threads, length), nil
 }
 
@@ -84,11 +93,12 @@ func phc(memoryKiB, time uint32, salt, key []byte) string {
 
 func parsePHC(hash string) (memoryKiB, time uint32, salt, key []byte, err error) {
 	parts := strings.Split(hash, "$")
-	if len(parts) != 6 || parts[1] != "argon2id" || parts[2] != fmt.Sprintf("v=%d", argon2.Version) {
+	if len(parts) != 6 || parts[0] != "" || parts[1] != "argon2id" || parts[2] != fmt.Sprintf("v=%d", argon2.Version) {
 		return 0, 0, nil, nil, errHash
 	}
 	var lanes int
-	if n, err := fmt.Sscanf(parts[3], "m=%d,t=%d,p=%d", &memoryKiB, &time, &lanes); err != nil || n != 3 || lanes != threads || time < 1 {
+	if n, err := fmt.Sscanf(parts[3], "m=%d,t=%d,p=%d", &memoryKiB, &time, &lanes); err != nil || n != 3 || lanes != threads ||
+		memoryKiB == 0 || memoryKiB > maxMemoryKiB || time == 0 || time > maxTime {
 		return 0, 0, nil, nil, errHash
 	}
 	if salt, err = base64.RawStdEncoding.DecodeString(parts[4]); err != nil {

@@ -31,6 +31,9 @@ var (
 // minSecret is the least length of a key of HS256 in bytes: that of its hash (RFC 7518, section 3.2).
 const minSecret = 32
 
+// maxToken is more than a token of ours can have, in bytes.
+const maxToken = 2048
+
 // Claims are what an access token says.
 type Claims struct {
 	UserID    int64
@@ -52,10 +55,16 @@ type payload struct {
 	jwt.RegisteredClaims
 }
 
-// NewTokens returns Tokens that live for ttl unless said otherwise. The secret must have at least 32 bytes.
+// NewTokens returns Tokens that live for ttl unless said otherwise. The secret must have at least 32 bytes. A nil now is time.Now.
 func NewTokens(secret []byte, ttl time.Duration, now func() time.Time) (*Tokens, error) {
 	if len(secret) < minSecret {
 		return nil, fmt.Errorf("the secret has %d bytes, and needs at least %d", len(secret), minSecret)
+	}
+	if ttl < time.Second {
+		return nil, fmt.Errorf("tokens cannot live for %s; a second is the least", ttl)
+	}
+	if now == nil {
+		now = time.Now
 	}
 	parser := jwt.NewParser(
 		jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg()}), // whatever the token's head asks for
@@ -70,7 +79,10 @@ func (t *Tokens) Issue(userID int64, family string, ttl time.Duration) (token st
 	if ttl == 0 {
 		ttl = t.ttl
 	}
-	now := t.now().Truncate(time.Second) // JWT counts whole seconds
+	if userID <= 0 || ttl < time.Second {
+		return "", time.Time{}, fmt.Errorf("cannot issue a token to user %d for %s; a second is the least", userID, ttl)
+	}
+	now := t.now().UTC().Truncate(time.Second) // JWT counts whole seconds
 	expires = now.Add(ttl)
 	claims := payload{Family: family, RegisteredClaims: jwt.RegisteredClaims{
 		Subject:   strconv.FormatInt(userID, 10),
@@ -81,13 +93,16 @@ func (t *Tokens) Issue(userID int64, family string, ttl time.Duration) (token st
 	if err != nil {
 		return "", time.Time{}, fmt.Errorf("sign an access token: %w", err)
 	}
-	return token, claims.ExpiresAt.Time, nil
+	return token, expires, nil
 }
 
 // Verify reads a token. It fails with ErrTokenMissing, ErrTokenExpired or ErrTokenInvalid.
 func (t *Tokens) Verify(token string) (Claims, error) {
-	if token == "" {
+	switch {
+	case token == "":
 		return Claims{}, ErrTokenMissing
+	case len(token) > maxToken: // not worth decoding
+		return Claims{}, ErrTokenInvalid
 	}
 	var p payload
 	_, err := t.parser.ParseWithClaims(token, &p, func(*jwt.Token) (any, error) { return t.secret, nil })
@@ -98,8 +113,8 @@ func (t *Tokens) Verify(token string) (Claims, error) {
 		return Claims{}, ErrTokenInvalid.WithCause(err)
 	}
 	id, err := strconv.ParseInt(p.Subject, 10, 64)
-	if err != nil || id <= 0 {
+	if err != nil || id <= 0 || strconv.FormatInt(id, 10) != p.Subject {
 		return Claims{}, ErrTokenInvalid.WithCause(fmt.Errorf("subject %q is no user's id", p.Subject))
 	}
-	return Claims{UserID: id, Family: p.Family, ExpiresAt: p.ExpiresAt.Time}, nil
+	return Claims{UserID: id, Family: p.Family, ExpiresAt: p.ExpiresAt.UTC()}, nil
 }
