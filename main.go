@@ -9,7 +9,7 @@ import (
 )
 
 // version is set by the linker: -ldflags "-X main.version=v1.2.3".
-var version string //nolint:gochecknoglobals // the linker's way
+var version string
 
 func main() {
 	ctx, release := cli.Signals(context.Background(), os.Stderr, os.Exit)

@@ -12,6 +12,8 @@
 //	secret   "true" if its value must not be shown
 package config
 
+//go:generate go test -run TestPrint|TestExample|TestDocumentation -update .
+
 import (
 	"log/slog"
 	"net/netip"

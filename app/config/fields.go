@@ -2,6 +2,7 @@ package config
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -42,7 +43,7 @@ func walk(t reflect.Type, prefix string, index []int) []field {
 		if key == "" {
 			continue
 		}
-		at := append(index[:len(index):len(index)], i)
+		at := slices.Concat(index, []int{i})
 		if sf.Type.Kind() == reflect.Struct {
 			found = append(found, walk(sf.Type, prefix+key+".", at)...)
 			continue

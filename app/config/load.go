@@ -68,9 +68,9 @@ func Load(from Sources) (Config, error) {
 	if l.config.Source("database.auto_migrate") == byDefault {
 		l.config.Database.AutoMigrate = l.config.SQLite()
 	}
-	problems := append(l.problems, l.config.validate(l.broken)...)
-	if len(problems) > 0 {
-		return l.config, &Error{Problems: problems}
+	l.problems = append(l.problems, l.config.validate(l.broken)...)
+	if len(l.problems) > 0 {
+		return l.config, &Error{Problems: l.problems}
 	}
 	return l.config, nil
 }

@@ -14,7 +14,7 @@ import (
 	"parley/app/config"
 )
 
-var update = flag.Bool("update", false, "write golden files, docs and examples anew") //nolint:gochecknoglobals // the way of flag
+var update = flag.Bool("update", false, "write golden files, docs and examples anew")
 
 // golden compares with a file, or writes it with -update.
 func golden(t *testing.T, path, got string) {
@@ -23,7 +23,7 @@ func golden(t *testing.T, path, got string) {
 		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o750))
 		require.NoError(t, os.WriteFile(path, []byte(got), 0o600))
 	}
-	want, err := os.ReadFile(path) //nolint:gosec // of this repository
+	want, err := os.ReadFile(path)
 	require.NoError(t, err)
 	require.Equal(t, string(want), got, "%s is out of date; run: go test ./app/config -update", path)
 }

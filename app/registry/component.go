@@ -13,7 +13,7 @@ import (
 type component struct {
 	module  Module
 	log     *slog.Logger
-	ctx     context.Context //nolint:containedctx // the lifetime of the component's tasks
+	ctx     context.Context // the lifetime of the tasks
 	halt    context.CancelFunc
 	fail    func(error)
 	started bool

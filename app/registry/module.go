@@ -21,7 +21,7 @@ const (
 // AllRoles lists every role.
 func AllRoles() []Role { return []Role{API, Worker, Socket} }
 
-// Everything, among a module's needs, stands for every other active component, save those that need Everything themselves.
+// Everything stands, among a module's needs, for every other active component, save those that need Everything themselves.
 const Everything = "*"
 
 // Module is one component: a capability in one role ("message.worker"), or

@@ -22,9 +22,9 @@ func plan(roles []registry.Role, fakes ...*fake) (string, error) {
 }
 
 var (
-	api    = []registry.Role{registry.API}    //nolint:gochecknoglobals // immutable
-	worker = []registry.Role{registry.Worker} //nolint:gochecknoglobals // immutable
-	socket = []registry.Role{registry.Socket} //nolint:gochecknoglobals // immutable
+	api    = []registry.Role{registry.API}
+	worker = []registry.Role{registry.Worker}
+	socket = []registry.Role{registry.Socket}
 )
 
 func TestPlan(t *testing.T) {

@@ -26,7 +26,7 @@ func NewLogger(w io.Writer, level slog.Level, format string) *slog.Logger {
 
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd())) //nolint:gosec // descriptors are small numbers
+	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 // NewMetrics returns a registry of metrics that has those of the Go runtime

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -35,11 +36,11 @@ func TestLogger(t *testing.T) {
 func TestFilesAreNoTerminals(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "log")
-	f, err := os.Create(path) //nolint:gosec // of the test
+	f, err := os.Create(path)
 	require.NoError(t, err)
 	NewLogger(f, slog.LevelInfo, "auto").Info("hello")
 	require.NoError(t, f.Close())
-	data, err := os.ReadFile(path) //nolint:gosec // of the test
+	data, err := os.ReadFile(path)
 	require.NoError(t, err)
 	require.True(t, json.Valid(data))
 }
@@ -48,7 +49,7 @@ func TestMetrics(t *testing.T) {
 	t.Parallel()
 	r := NewMetrics(Build{Version: "v1.2.3", Revision: "abc", Go: "go1.26"})
 	w := httptest.NewRecorder()
-	MetricsHandler(r).ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	MetricsHandler(r).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	require.Equal(t, 200, w.Code)
 	for _, want := range []string{
 		`parley_build_info{go="go1.26",revision="abc",version="v1.2.3"} 1`,

@@ -49,7 +49,7 @@ func (s *Server) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		id, family, err := s.auth.Authenticate(c.Request().Context(), token)
 		if err != nil {
-			return err //nolint:wrapcheck // a problem as it is
+			return err
 		}
 		c.Set(userKey, id)
 		c.Set(familyKey, family)

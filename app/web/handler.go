@@ -67,7 +67,7 @@ func (s *Server) dispatch(w http.ResponseWriter, r *http.Request) {
 
 // panicked logs a handler's panic and answers 500 if nothing has been answered yet.
 func (s *Server) panicked(w *recorder, r *http.Request, cause any) {
-	if cause == http.ErrAbortHandler { //nolint:errorlint,err113 // compared as net/http does
+	if cause == http.ErrAbortHandler { //nolint:errorlint // compared as net/http does
 		panic(cause)
 	}
 	s.log.ErrorContext(r.Context(), "handler panicked", "method", r.Method, "path", r.URL.Path,
@@ -158,7 +158,7 @@ func (w *recorder) Write(b []byte) (int, error) {
 	if w.status == 0 {
 		w.status = http.StatusOK
 	}
-	return w.ResponseWriter.Write(b) //nolint:wrapcheck // a writer in the middle
+	return w.ResponseWriter.Write(b)
 }
 
 // Flush implements http.Flusher for handlers that look for it.
@@ -172,5 +172,5 @@ func (w *recorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err == nil {
 		w.status = http.StatusSwitchingProtocols
 	}
-	return conn, rw, err //nolint:wrapcheck // a writer in the middle
+	return conn, rw, err
 }

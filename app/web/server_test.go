@@ -47,7 +47,7 @@ func run(t *testing.T, log *slog.Logger, modules ...registry.Module) *running {
 	return r
 }
 
-var quiet = slog.New(slog.DiscardHandler) //nolint:gochecknoglobals // immutable
+var quiet = slog.New(slog.DiscardHandler)
 
 // client is an HTTP client whose connections end with the test.
 func client(t *testing.T) *http.Client {
@@ -185,15 +185,14 @@ func TestStopFinishesWhatIsAtHand(t *testing.T) {
 	})
 	s.OnDrain(func(context.Context) { close(release) }) // the handler ends because the server stops
 	r := run(t, quiet, s)
-	answered := make(chan string, 1)
-	c := client(t)
+	stopped := make(chan error, 1)
 	go func() {
-		_, body := get(t, c, "http://"+s.Addr().String()+"/api/v1/slow")
-		answered <- body
+		<-entered
+		stopped <- r.stop()
 	}()
-	<-entered
-	require.NoError(t, r.stop())
-	require.Equal(t, "done", <-answered)
+	_, body := get(t, client(t), "http://"+s.Addr().String()+"/api/v1/slow")
+	require.Equal(t, "done", body)
+	require.NoError(t, <-stopped)
 }
 
 func TestStopCutsOffAfterItsTime(t *testing.T) {
@@ -260,7 +259,7 @@ func TestStreamsAreFlushed(t *testing.T) {
 	release := make(chan struct{})
 	s.Mount("/", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = fmt.Fprintln(w, "first")
-		w.(http.Flusher).Flush() //nolint:forcetypeassert // what is tested
+		w.(http.Flusher).Flush()
 		<-release
 	}))
 	run(t, quiet, s)

@@ -65,7 +65,7 @@ func (w *walker) value(path string, t reflect.Type) error {
 	}
 	tok, err := w.dec.Token()
 	if err != nil {
-		return err //nolint:wrapcheck // malformed explains it
+		return err
 	}
 	switch tok := tok.(type) {
 	case nil:
@@ -98,7 +98,7 @@ func decodesItself(t reflect.Type) bool {
 func (w *walker) opaque(path string, t reflect.Type, nullable bool) error {
 	var raw json.RawMessage
 	if err := w.dec.Decode(&raw); err != nil {
-		return err //nolint:wrapcheck // malformed explains it
+		return err
 	}
 	if nullable && string(raw) == "null" {
 		return nil
@@ -131,7 +131,7 @@ func (w *walker) object(path string, member func(name string) (reflect.Type, boo
 	for w.dec.More() {
 		tok, err := w.dec.Token()
 		if err != nil {
-			return err //nolint:wrapcheck // malformed explains it
+			return err
 		}
 		name, _ := tok.(string)
 		at := strings.TrimPrefix(path+"."+clean(name), ".")
@@ -153,7 +153,7 @@ func (w *walker) object(path string, member func(name string) (reflect.Type, boo
 		}
 	}
 	_, err := w.dec.Token() // the closing brace
-	return err              //nolint:wrapcheck // malformed explains it
+	return err
 }
 
 func (w *walker) list(path string, elem reflect.Type) error {
@@ -163,7 +163,7 @@ func (w *walker) list(path string, elem reflect.Type) error {
 		}
 	}
 	_, err := w.dec.Token() // the closing bracket
-	return err              //nolint:wrapcheck // malformed explains it
+	return err
 }
 
 // skip reads up to the end of the object or list that has been opened.
@@ -171,7 +171,7 @@ func (w *walker) skip() error {
 	for depth := 1; depth > 0; {
 		tok, err := w.dec.Token()
 		if err != nil {
-			return err //nolint:wrapcheck // malformed explains it
+			return err
 		}
 		switch tok {
 		case json.Delim('{'), json.Delim('['):
