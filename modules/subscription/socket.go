@@ -188,6 +188,7 @@ func (h *Hub) disconnect(c *socket.Conn, _ string) {
 		return
 	}
 	h.drop(u)
+	u.endRound()
 	delete(h.users, u.id)
 	h.bindings.Release(event.UserKey(u.id))
 	u.phase = gone

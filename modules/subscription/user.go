@@ -34,9 +34,10 @@ type user struct {
 	answered chan struct{} // closed by the first snapshot
 	disabled bool
 
-	round  int64  // the newest request
-	asked  uint64 // the bindings' clock when it was sent
-	stales int    // snapshots in a row that were older than changes already heard of
+	round  int64         // the newest request
+	over   chan struct{} // closed when the round is answered or overtaken
+	asked  uint64        // the bindings' clock when it was sent
+	stales int           // snapshots in a row that were older than changes already heard of
 
 	version int64               // of the memberships; 0 while there are none
 	heard   int64               // the highest version in any change for this user
@@ -72,26 +73,36 @@ const (
 
 // ask begins a new round: a snapshot is requested once the user's key is bound, so that no change is missed in between.
 func (h *Hub) ask(u *user) {
+	u.endRound()
 	h.round++
-	u.round, u.phase = h.round, asking
-	round, key := u.round, event.UserKey(u.id)
-	bound := h.bindings.Acquire(key)
+	u.round, u.phase, u.over = h.round, asking, make(chan struct{})
+	round, over, key := u.round, u.over, event.UserKey(u.id)
+	bound := h.bindings.Acquire(key) // once more, to learn when it is bound
 	h.host.Go("subscribe", func(ctx context.Context) error {
-		defer h.bindings.Release(key)
 		select {
 		case <-bound:
-			h.request(ctx, u, round)
+		case <-over:
 		case <-ctx.Done():
 		}
+		h.bindings.Release(key)
+		h.request(ctx, u, round, over)
 		return nil
 	})
 }
 
+// endRound tells the round's task that there is nothing to wait for any more.
+func (u *user) endRound() {
+	if u.over != nil {
+		close(u.over)
+		u.over = nil
+	}
+}
+
 // request sends the request of a round until it is answered or overtaken.
-func (h *Hub) request(ctx context.Context, u *user, round int64) {
+func (h *Hub) request(ctx context.Context, u *user, round int64, over <-chan struct{}) {
 	retry := backoff.NewExponentialBackOff()
 	retry.InitialInterval, retry.MaxInterval = 100*time.Millisecond, 5*time.Second
-	for h.waiting(u, round) {
+	for ctx.Err() == nil && h.waiting(u, round) {
 		msg, err := event.Encode(event.SubscriptionKey, event.TypeRequest,
 			event.SubscriptionRequest{UserID: u.id, ServerID: h.serverID, RequestID: round})
 		if err == nil {
@@ -101,16 +112,14 @@ func (h *Hub) request(ctx context.Context, u *user, round int64) {
 		if err != nil {
 			pause = retry.NextBackOff()
 			h.log.Warn("a subscription could not be requested; trying again", "user", u.id, "error", err, "in", pause)
-		} else if !h.waiting(u, round) {
-			return
 		}
 		timer := time.NewTimer(pause)
 		select {
 		case <-timer.C:
+		case <-over:
 		case <-ctx.Done():
-			timer.Stop()
-			return
 		}
+		timer.Stop()
 	}
 }
 
@@ -118,7 +127,7 @@ func (h *Hub) request(ctx context.Context, u *user, round int64) {
 func (h *Hub) waiting(u *user, round int64) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if u.phase != asking || u.round != round {
+	if u.over == nil || u.round != round {
 		return false
 	}
 	u.asked = h.bindings.Clock()
@@ -135,7 +144,7 @@ func (h *Hub) Snapshot(_ context.Context, msg bus.Message) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	u := h.users[snap.UserID]
-	if u == nil || u.phase != asking || u.round != snap.RequestID {
+	if u == nil || u.over == nil || u.round != snap.RequestID {
 		return // an answer to an earlier round
 	}
 	if snap.Disabled {
@@ -166,6 +175,7 @@ func (h *Hub) isStale(u *user, snap event.Snapshot) bool {
 // accept makes the snapshot what the user hears, beginning with what it does not hear any more.
 func (h *Hub) accept(u *user, snap event.Snapshot) {
 	u.answer()
+	u.endRound()
 	u.phase = binding
 	for id := range u.groups {
 		h.leaveGroup(u, id)
@@ -264,6 +274,7 @@ func (h *Hub) Reset() {
 func (h *Hub) disable(u *user) {
 	u.disabled = true
 	u.answer()
+	u.endRound()
 	for c, state := range u.conns {
 		if state.connected { // the others are about to be refused
 			c.Close(auth.ErrUserDisabled.Code)
