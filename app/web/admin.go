@@ -3,7 +3,6 @@ package web
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/http/pprof"
@@ -20,8 +19,8 @@ type Admin struct {
 
 	mu       sync.Mutex
 	host     registry.Host
-	listener net.Listener
-	http     *http.Server
+	bound    net.Addr
+	listener *listener // while it serves
 }
 
 // NewAdmin returns a listener on addr that serves metrics at /metrics and
@@ -65,34 +64,31 @@ func (a *Admin) Start(ctx context.Context) error {
 	if a.host == nil {
 		return errors.New("admin: Start before Init")
 	}
-	ln, srv, err := listen(ctx, "admin.addr", a.addr, a.handler, a.host.Logger())
+	l, err := listen(ctx, "admin.addr", a.addr, a.handler, a.host.Logger())
 	if err != nil {
 		return err
 	}
-	a.listener, a.http = ln, srv
-	a.host.Go("serve", func(context.Context) error { return serve(srv, ln) })
-	a.host.Logger().InfoContext(ctx, "serving metrics and profiles", slog.String("addr", ln.Addr().String()))
+	a.listener, a.bound = l, l.addr()
+	a.host.Go("serve", l.serve)
+	a.host.Logger().InfoContext(ctx, "serving metrics and profiles", "addr", a.bound.String())
 	return nil
 }
 
 // Stop closes the listener; a profile that is being taken is cut off when ctx ends.
 func (a *Admin) Stop(ctx context.Context) error {
 	a.mu.Lock()
-	srv := a.http
-	a.http = nil
+	l := a.listener
+	a.listener = nil
 	a.mu.Unlock()
-	if srv == nil {
+	if l == nil {
 		return nil
 	}
-	return shutdown(ctx, srv)
+	return l.shutdown(ctx)
 }
 
-// Addr is where it listens, or nil if it does not.
+// Addr is where it listens, or nil if it never did.
 func (a *Admin) Addr() net.Addr {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.listener == nil {
-		return nil
-	}
-	return a.listener.Addr()
+	return a.bound
 }

@@ -70,7 +70,12 @@ func (s *Server) fail(err error, c echo.Context) {
 			"request_id", RequestID(r.Context()))
 		return
 	}
-	if errors.Is(r.Context().Err(), context.Canceled) {
+	switch {
+	case errors.Is(context.Cause(r.Context()), errStopping):
+		if errors.Is(err, context.Canceled) {
+			err = problem.Unavailable.WithDetail("The server is stopping.").WithCause(err)
+		}
+	case errors.Is(r.Context().Err(), context.Canceled):
 		c.Response().WriteHeader(statusClosed)
 		return
 	}

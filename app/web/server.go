@@ -7,7 +7,6 @@ package web
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -16,7 +15,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -27,13 +25,6 @@ import (
 
 // Base is the path under which the API lives.
 const Base = "/api/v1"
-
-const (
-	headerTimeout  = 10 * time.Second // to send the request's head, or what is left of its body once it is answered
-	answerTimeout  = 30 * time.Second // to read the answer
-	idleTimeout    = 120 * time.Second
-	maxHeaderBytes = 32 << 10
-)
 
 // Options configure a Server.
 type Options struct {
@@ -83,8 +74,8 @@ type Server struct {
 
 	mu       sync.Mutex
 	host     registry.Host
-	listener net.Listener
-	http     *http.Server
+	addr     net.Addr
+	listener *listener // while it serves
 }
 
 // mount is a handler of another package and the paths it serves.
@@ -185,30 +176,30 @@ func (s *Server) Start(ctx context.Context) error {
 	if s.host == nil {
 		return errors.New("http: Start before Init")
 	}
-	ln, srv, err := listen(ctx, "http.addr", s.opts.Addr, s, s.log)
+	l, err := listen(ctx, "http.addr", s.opts.Addr, s, s.log)
 	if err != nil {
 		return err
 	}
-	s.listener, s.http = ln, srv
-	s.host.Go("serve", func(context.Context) error { return serve(srv, ln) })
+	s.listener, s.addr = l, l.addr()
+	s.host.Go("serve", l.serve)
 	return nil
 }
 
-// Stop closes the listener and waits, no longer than ctx, for requests at hand.
-// Hijacked connections (WebSocket) are not its business.
+// Stop closes the listener and waits, no longer than ctx, for requests at hand;
+// those that take more than half of that time are answered 503. Hijacked connections (WebSocket) are not its business.
 func (s *Server) Stop(ctx context.Context) error {
 	s.mu.Lock()
-	srv := s.http
-	s.http = nil
+	l := s.listener
+	s.listener = nil
 	s.mu.Unlock()
-	if srv == nil {
+	if l == nil {
 		return nil
 	}
 	var drain sync.WaitGroup
 	for _, f := range s.onDrain {
 		drain.Go(func() { f(ctx) })
 	}
-	err := shutdown(ctx, srv)
+	err := l.shutdown(ctx)
 	drain.Wait()
 	return err
 }
@@ -217,50 +208,7 @@ func (s *Server) Stop(ctx context.Context) error {
 func (s *Server) Addr() net.Addr {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.listener == nil {
-		return nil
-	}
-	return s.listener.Addr()
-}
-
-// listen opens a listener; key is the configuration's name of the address.
-func listen(ctx context.Context, key, addr string, h http.Handler, log *slog.Logger) (net.Listener, *http.Server, error) {
-	var lc net.ListenConfig
-	ln, err := lc.Listen(ctx, "tcp", addr)
-	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, nil, fmt.Errorf("cannot listen on %s: another program uses this port; stop it or set %s to another address: %w", addr, key, err)
-	case errors.Is(err, syscall.EACCES):
-		return nil, nil, fmt.Errorf("cannot listen on %s: not permitted; ports below 1024 need privileges, so set %s to a higher one: %w", addr, key, err)
-	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return nil, nil, fmt.Errorf("cannot listen on %s: this machine does not have that address; correct %s: %w", addr, key, err)
-	case err != nil:
-		return nil, nil, fmt.Errorf("cannot listen on %s (%s): %w", addr, key, err)
-	}
-	srv := &http.Server{
-		Handler:           h,
-		ReadHeaderTimeout: headerTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-	}
-	return ln, srv, nil
-}
-
-func serve(srv *http.Server, ln net.Listener) error {
-	if err := srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serve %s: %w", ln.Addr(), err)
-	}
-	return nil
-}
-
-// shutdown finishes requests at hand, and cuts them off when ctx ends.
-func shutdown(ctx context.Context, srv *http.Server) error {
-	err := srv.Shutdown(ctx)
-	if err == nil {
-		return nil
-	}
-	return errors.Join(fmt.Errorf("requests were cut off: %w", err), srv.Close())
+	return s.addr
 }
 
 // find returns the mount that serves path, if any.

@@ -195,6 +195,30 @@ func TestStopFinishesWhatIsAtHand(t *testing.T) {
 	require.NoError(t, <-stopped)
 }
 
+func TestStopInterruptsWhatTakesTooLong(t *testing.T) {
+	t.Parallel()
+	s := newServer(web.Options{Addr: "127.0.0.1:0"})
+	entered := make(chan struct{})
+	s.Public().GET("/waiting", func(c echo.Context) error {
+		close(entered)
+		<-c.Request().Context().Done()
+		return fmt.Errorf("wait for the broker: %w", c.Request().Context().Err())
+	})
+	r := run(t, quiet, s)
+	stopped := make(chan error, 1)
+	go func() {
+		<-entered
+		soon, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 2*time.Second)
+		defer cancel()
+		stopped <- s.Stop(soon)
+	}()
+	status, body := get(t, client(t), "http://"+s.Addr().String()+"/api/v1/waiting")
+	require.Equal(t, 503, status)
+	require.Contains(t, body, "The server is stopping.")
+	require.NoError(t, <-stopped, "nothing had to be cut off")
+	require.NoError(t, r.stop())
+}
+
 func TestStopCutsOffAfterItsTime(t *testing.T) {
 	t.Parallel()
 	s := newServer(web.Options{Addr: "127.0.0.1:0"})
