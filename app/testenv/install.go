@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strings"
+	"syscall"
 )
 
 // errMissing says what to do about a program that is not installed.
@@ -47,11 +49,12 @@ func Install(ctx context.Context, out io.Writer, packages ...string) error {
 		}
 		shell = append([]string{"sudo", "-n"}, shell...)
 	}
-	fmt.Fprintln(out, "installing", packages)
+	fmt.Fprintf(out, "installing %s, which takes a minute\n", strings.Join(packages, " and "))
 	cmd := exec.CommandContext(ctx, shell[0], append(shell[1:], packages...)...)
-	cmd.Stdout, cmd.Stderr = out, out
-	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("installing %v: %w", packages, err)
+	// Killing the script would leave what keeps services from starting in place.
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	if log, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("installing %v: %w\n%s", packages, err, log)
 	}
 	return nil
 }
