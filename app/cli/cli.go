@@ -111,7 +111,7 @@ func (c *commands) root() *cobra.Command {
 		SilenceUsage:  true,
 	}
 	root.PersistentFlags().StringVar(&c.file, "config", "", "YAML file to read the configuration from (or PARLEY_CONFIG)")
-	root.AddCommand(c.serve(), c.migrate(), c.seed(), c.config(), c.version())
+	root.AddCommand(c.serve(), c.migrate(), c.seed(), c.config(), c.health(), c.version())
 	return root
 }
 
@@ -173,7 +173,7 @@ func (c *commands) load(cmd *cobra.Command) (config.Config, error) {
 			flags[key] = f.Value.String()
 		}
 	}
-	return config.Load(config.Sources{File: c.file, Env: c.Env, Flags: flags}) //nolint:wrapcheck // says it all
+	return config.Load(config.Sources{File: c.file, Env: c.Env, Flags: flags})
 }
 
 // logger makes the log of a command that is not a server: only what went wrong.
