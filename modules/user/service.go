@@ -1,0 +1,239 @@
+package user
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"time"
+
+	"parley/app/auth"
+	"parley/app/event"
+	"parley/app/store"
+)
+
+// refreshTTL is how long somebody stays signed in without coming back.
+const refreshTTL = 30 * 24 * time.Hour
+
+// refreshBytes is the randomness of a refresh token.
+const refreshBytes = 32
+
+// Passwords hashes and verifies; auth.Passwords does it.
+type Passwords interface {
+	Hash(ctx context.Context, password string) (string, error)
+	Verify(ctx context.Context, hash, password string) (bool, error)
+	// VerifyNone takes as long as Verify, for a user who does not exist.
+	VerifyNone(ctx context.Context, password string) error
+}
+
+// Options configure a Service.
+type Options struct {
+	// Registration lets anybody make an account. Without it, operators do.
+	Registration bool
+	// Limits bounds how fast passwords can be guessed, per address and username.
+	Limits bool
+	// Now is the clock. Defaults to time.Now.
+	Now func() time.Time
+}
+
+// Service is what can be done with accounts.
+type Service struct {
+	tables    tables
+	tokens    *auth.Tokens
+	passwords Passwords
+	options   Options
+}
+
+// New returns the accounts kept in s.
+func New(s *store.Store, t *auth.Tokens, p Passwords, o Options) *Service {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Service{tables: tables{db: s}, tokens: t, passwords: p, options: o}
+}
+
+// Registration is what somebody gives to get an account.
+type Registration struct {
+	Username    string  `json:"username"`
+	Password    string  `json:"password"`
+	DisplayName *string `json:"displayName"`
+}
+
+// check returns the account's row without the password. Nobody need have a display name: it is the username then.
+func (r Registration) check() (row, error) {
+	var c checks
+	account := row{Username: c.username(r.Username)}
+	c.password(r.Password)
+	account.DisplayName = account.Username
+	if r.DisplayName != nil && *r.DisplayName != "" {
+		account.DisplayName = c.displayName(*r.DisplayName)
+	}
+	return account, c.err()
+}
+
+// Register makes an account and signs in.
+func (s *Service) Register(ctx context.Context, r Registration) (Session, error) {
+	if !s.options.Registration {
+		return Session{}, ErrRegistrationClosed
+	}
+	plain, first := s.newToken(rand.Text())
+	account, err := s.create(ctx, r, &first)
+	if err != nil {
+		return Session{}, err
+	}
+	return s.session(account, first.Family, plain)
+}
+
+func (s *Service) create(ctx context.Context, r Registration, first *refreshToken) (row, error) {
+	account, err := r.check()
+	if err != nil {
+		return row{}, err
+	}
+	if account.PasswordHash, err = s.passwords.Hash(ctx, r.Password); err != nil {
+		return row{}, store.Map(err)
+	}
+	account.CreatedAt = s.millis()
+	return s.tables.create(ctx, account, first)
+}
+
+// verify finds the account that username and password belong to. An unknown name gets the same answer as a
+// wrong password, after the same work.
+func (s *Service) verify(ctx context.Context, username, password string) (row, error) {
+	name, ok := foldUsername(username)
+	found, err := row{}, store.ErrNotFound
+	if ok {
+		found, err = s.tables.byName(ctx, name)
+	}
+	if errors.Is(err, store.ErrNotFound) {
+		if err := s.passwords.VerifyNone(ctx, password); err != nil {
+			return row{}, store.Map(err)
+		}
+		return row{}, ErrInvalidCredentials
+	}
+	if err != nil {
+		return row{}, err
+	}
+	right, err := s.passwords.Verify(ctx, found.PasswordHash, password)
+	switch {
+	case err != nil:
+		return row{}, store.Map(err)
+	case !right:
+		return row{}, ErrInvalidCredentials
+	case found.disabled():
+		return row{}, ErrDisabled
+	}
+	return found, nil
+}
+
+// signIn begins a family for an account that was verified.
+func (s *Service) signIn(ctx context.Context, verified row) (Session, error) {
+	plain, first := s.newToken(rand.Text())
+	first.UserID = verified.ID
+	if err := s.tables.signIn(ctx, verified, first); err != nil {
+		return Session{}, err
+	}
+	return s.session(verified, first.Family, plain)
+}
+
+// Refresh gives the next session for a refresh token, which is used up by it.
+func (s *Service) Refresh(ctx context.Context, token string) (Session, error) {
+	plain, next := s.newToken("")
+	owner, next, err := s.tables.rotate(ctx, hashToken(token), next, s.millis())
+	if err != nil {
+		return Session{}, err
+	}
+	return s.session(owner, next.Family, plain)
+}
+
+// Logout ends one sign-in. Its last access token stays good until it expires, which is soon.
+func (s *Service) Logout(ctx context.Context, userID int64, family string) error {
+	if family == "" { // a token from the command line has no sign-in
+		return nil
+	}
+	return s.tables.endFamily(ctx, userID, family, s.millis())
+}
+
+// Authenticate implements web.Authenticator: the token is good, and its user exists and is enabled.
+func (s *Service) Authenticate(ctx context.Context, token string) (userID int64, family string, err error) {
+	claims, err := s.tokens.Verify(token)
+	if err != nil {
+		return 0, "", err //nolint:wrapcheck // a problem as it is
+	}
+	exists, enabled, err := s.tables.enabled(ctx, claims.UserID)
+	switch {
+	case err != nil:
+		return 0, "", err
+	case !exists:
+		return 0, "", auth.ErrTokenInvalid
+	case !enabled:
+		return 0, "", auth.ErrUserDisabled
+	}
+	return claims.UserID, claims.Family, nil
+}
+
+// Get returns a user.
+func (s *Service) Get(ctx context.Context, id int64) (User, error) {
+	r, err := s.tables.byID(ctx, id)
+	return r.user(), notFound(err)
+}
+
+// Rename sets a user's display name, or nothing if it is nil.
+func (s *Service) Rename(ctx context.Context, id int64, displayName *string) (User, error) {
+	if displayName == nil {
+		return s.Get(ctx, id)
+	}
+	var c checks
+	name := c.displayName(*displayName)
+	if err := c.err(); err != nil {
+		return User{}, err
+	}
+	r, err := s.tables.setDisplayName(ctx, id, name)
+	return r.user(), notFound(err)
+}
+
+// Search finds enabled users whose username or display name begins with prefix.
+func (s *Service) Search(ctx context.Context, prefix string, limit int) ([]User, error) {
+	return s.tables.search(ctx, prefix, limit)
+}
+
+// ForgetExpired deletes refresh tokens that have expired.
+func (s *Service) ForgetExpired(ctx context.Context) (n int64, err error) {
+	return s.tables.forgetExpired(ctx, s.millis())
+}
+
+// newToken returns a refresh token as its user gets it, and as it is kept.
+func (s *Service) newToken(family string) (plain string, kept refreshToken) {
+	random := make([]byte, refreshBytes)
+	_, _ = rand.Read(random) // never fails: crypto/rand
+	plain = base64.RawURLEncoding.EncodeToString(random)
+	now := s.options.Now()
+	return plain, refreshToken{
+		TokenHash: hashToken(plain), Family: family,
+		CreatedAt: now.UnixMilli(), ExpiresAt: now.Add(refreshTTL).UnixMilli(),
+	}
+}
+
+// hashToken is how a refresh token is kept. It is random enough to need neither salt nor slowness.
+func hashToken(plain string) string {
+	sum := sha256.Sum256([]byte(plain))
+	return hex.EncodeToString(sum[:])
+}
+
+func (s *Service) session(r row, family, refresh string) (Session, error) {
+	access, expires, err := s.tokens.Issue(r.ID, family, 0)
+	if err != nil {
+		return Session{}, err //nolint:wrapcheck // says it all
+	}
+	return Session{User: r.user(), AccessToken: access, RefreshToken: refresh, ExpiresAt: event.At(expires)}, nil
+}
+
+func (s *Service) millis() int64 { return s.options.Now().UnixMilli() }
+
+func notFound(err error) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return ErrUserNotFound
+	}
+	return err
+}
