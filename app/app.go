@@ -26,7 +26,6 @@ import (
 	"parley/modules/routing"
 	"parley/modules/subscription"
 	"parley/modules/user"
-	page "parley/modules/web"
 )
 
 // server is a process's components, connected with each other. All are made,
@@ -97,17 +96,14 @@ func (s *server) foundation(secret []byte) (err error) {
 
 // apis are the components of the role api.
 func (s *server) apis() []registry.Module {
-	passwords := newPasswords(s.cfg)
-	users := user.New(s.store, s.tokens, passwords, user.Options{
+	users := user.New(s.store, s.tokens, newPasswords(s.cfg), user.Options{
 		Registration: s.cfg.Auth.Registration == "open",
+		Limits:       s.cfg.Limits.Enabled,
 	})
 	fence := subscription.NewFence(subscription.NewStore(s.store), s.bus, s.log)
 	groups := group.New(s.store, s.relay, fence, s.log)
 	limits := message.Limits{MaxLength: s.cfg.Message.MaxLength, Partitions: s.cfg.Message.Partitions}
 	s.web.SetAuthenticator(users)
-	if s.cfg.Has(registry.API) {
-		s.web.Mount("/", page.New())
-	}
 	return []registry.Module{
 		user.NewAPI(users, s.web),
 		group.NewAPI(groups, s.web),

