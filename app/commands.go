@@ -7,8 +7,10 @@ import (
 	"log/slog"
 	"time"
 
+	"parley/app/auth"
 	"parley/app/config"
 	"parley/app/store"
+	"parley/modules/user"
 )
 
 // closeTimeout is how long closing the database may take once a command is done.
@@ -32,6 +34,73 @@ func MigrationStatus(ctx context.Context, cfg config.Config, log *slog.Logger) (
 	}
 	defer func() { err = errors.Join(err, closeStore(ctx, s)) }()
 	return s.MigrationStatus(ctx)
+}
+
+// Account is a person as operators see one.
+type Account = user.Account
+
+// CreateUser makes an account, also when registration is closed. An empty displayName is the username.
+func CreateUser(ctx context.Context, cfg config.Config, log *slog.Logger, username, displayName, password string) (made Account, err error) {
+	err = withUsers(ctx, cfg, log, nil, func(users *user.Service) error {
+		made, err = users.Create(ctx, username, displayName, password)
+		return err
+	})
+	return made, err
+}
+
+// ListUsers returns every account, the oldest first.
+func ListUsers(ctx context.Context, cfg config.Config, log *slog.Logger) (all []Account, err error) {
+	err = withUsers(ctx, cfg, log, nil, func(users *user.Service) error {
+		all, err = users.List(ctx)
+		return err
+	})
+	return all, err
+}
+
+// DisableUser refuses a user everywhere from now on, or lets the user in again.
+func DisableUser(ctx context.Context, cfg config.Config, log *slog.Logger, nameOrID string, disabled bool) (changed Account, err error) {
+	err = withUsers(ctx, cfg, log, nil, func(users *user.Service) error {
+		if disabled {
+			changed, err = users.Disable(ctx, nameOrID)
+		} else {
+			changed, err = users.Enable(ctx, nameOrID)
+		}
+		return err
+	})
+	return changed, err
+}
+
+// SetPassword sets a user's password, and ends every sign-in of the user.
+func SetPassword(ctx context.Context, cfg config.Config, log *slog.Logger, nameOrID, password string) (changed Account, err error) {
+	err = withUsers(ctx, cfg, log, nil, func(users *user.Service) error {
+		changed, err = users.SetPassword(ctx, nameOrID, password)
+		return err
+	})
+	return changed, err
+}
+
+// CreateToken makes an access token for a user. A ttl of 0 is the configured one.
+func CreateToken(ctx context.Context, cfg config.Config, log *slog.Logger, nameOrID string, ttl time.Duration) (token string, err error) {
+	secret, err := tokenSecret(cfg)
+	if err != nil {
+		return "", err
+	}
+	tokens, err := auth.NewTokens(secret, cfg.Auth.AccessTTL, time.Now)
+	if err != nil {
+		return "", fmt.Errorf("auth.jwt_secret: %w", err)
+	}
+	err = withUsers(ctx, cfg, log, tokens, func(users *user.Service) error {
+		token, _, err = users.Token(ctx, nameOrID, ttl)
+		return err
+	})
+	return token, err
+}
+
+// withUsers runs a command on the accounts. Only what makes tokens needs tokens: others must not have a secret made.
+func withUsers(ctx context.Context, cfg config.Config, log *slog.Logger, tokens *auth.Tokens, run func(*user.Service) error) error {
+	return withStore(ctx, cfg, log, func(s *store.Store) error {
+		return run(user.New(s, tokens, newPasswords(cfg), user.Options{}))
+	})
 }
 
 // withStore runs a command on the open database, with its schema checked or brought up to date as a server does it.

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"parley/app/config"
+	"parley/app/problem"
 	"parley/app/telemetry"
 )
 
@@ -47,7 +48,7 @@ func Execute(ctx context.Context, args []string, p Process) int {
 		return codeDone
 	}
 	code := exitCode(err)
-	_, _ = fmt.Fprintf(p.Stderr, "parley: %v\n", err)
+	_, _ = fmt.Fprintf(p.Stderr, "parley: %s\n", explain(err))
 	if usage := (*config.Error)(nil); code == codeUsage && !errors.As(err, &usage) {
 		_, _ = fmt.Fprintf(p.Stderr, "See '%s --help'.\n", ran.CommandPath())
 	}
@@ -61,13 +62,32 @@ func exitCode(err error) int {
 	var usage usageError
 	var configuration *config.Error
 	switch {
-	case errors.As(err, &usage), errors.As(err, &configuration):
+	case errors.As(err, &usage), errors.As(err, &configuration), errors.Is(err, problem.Invalid):
 		return codeUsage
 	case errors.As(err, &failed):
 		return codeFailed
 	default:
 		return codeUsage
 	}
+}
+
+// explain makes one text of an error. Problems are meant for people already; their code and cause are for programs and logs.
+func explain(err error) string {
+	var p *problem.Problem
+	if !errors.As(err, &p) {
+		return err.Error()
+	}
+	if len(p.Fields) > 0 {
+		lines := make([]string, len(p.Fields))
+		for i, f := range p.Fields {
+			lines[i] = f.Field + " " + f.Message
+		}
+		return strings.Join(lines, "; ")
+	}
+	if p.Detail != "" {
+		return p.Detail
+	}
+	return p.Title
 }
 
 // failure marks an error of a command that was running.
@@ -111,7 +131,7 @@ func (c *commands) root() *cobra.Command {
 		SilenceUsage:  true,
 	}
 	root.PersistentFlags().StringVar(&c.file, "config", "", "YAML file to read the configuration from (or PARLEY_CONFIG)")
-	root.AddCommand(c.serve(), c.migrate(), c.seed(), c.config(), c.health(), c.version())
+	root.AddCommand(c.serve(), c.migrate(), c.seed(), c.user(), c.token(), c.config(), c.health(), c.version())
 	return root
 }
 

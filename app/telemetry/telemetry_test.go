@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -20,14 +21,14 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestLogger(t *testing.T) {
 	t.Parallel()
 	for format, want := range map[string]string{
-		"text": `level=WARN msg=hot degrees=40` + "\n",
-		"json": `"level":"WARN","msg":"hot","degrees":40}` + "\n",
-		"auto": `"level":"WARN","msg":"hot","degrees":40}` + "\n", // a buffer is no terminal
+		"text": `level=WARN msg=hot degrees=40 after=1.5s` + "\n",
+		"json": `"level":"WARN","msg":"hot","degrees":40,"after":"1.5s"}` + "\n",
+		"auto": `"level":"WARN","msg":"hot","degrees":40,"after":"1.5s"}` + "\n", // a buffer is no terminal
 	} {
 		var b bytes.Buffer
 		log := NewLogger(&b, slog.LevelWarn, format)
 		log.Info("warm", "degrees", 20)
-		log.Warn("hot", "degrees", 40)
+		log.Warn("hot", "degrees", 40, "after", 1500*time.Millisecond)
 		require.NotContains(t, b.String(), "warm", format)
 		require.Contains(t, b.String(), want, format)
 	}

@@ -1,0 +1,62 @@
+package cli_test
+
+import (
+	"bytes"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"parley/app/cli"
+)
+
+// notes is a buffer for several goroutines.
+type notes struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (n *notes) Write(p []byte) (int, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.b.Write(p)
+}
+
+func (n *notes) String() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.b.String()
+}
+
+// Signals reach the whole process, so this is one test, and nothing else here listens to them.
+func TestSignals(t *testing.T) {
+	t.Parallel()
+	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
+		var stderr notes
+		exited := make(chan int, 1)
+		ctx, release := cli.Signals(t.Context(), &stderr, func(code int) { exited <- code })
+		require.NoError(t, ctx.Err())
+
+		require.NoError(t, syscall.Kill(syscall.Getpid(), sig))
+		<-ctx.Done()
+		require.Equal(t, "parley: stopping; interrupt again to kill\n", stderr.String())
+		require.Empty(t, exited)
+
+		require.NoError(t, syscall.Kill(syscall.Getpid(), sig))
+		select {
+		case code := <-exited:
+			require.Equal(t, 130, code)
+		case <-time.After(10 * time.Second):
+			require.Fail(t, "the second signal does not kill")
+		}
+		require.Contains(t, stderr.String(), "parley: killed\n")
+		release()
+	}
+	var stderr notes
+	ctx, release := cli.Signals(t.Context(), &stderr, func(int) { t.Error("exited") })
+	release()
+	require.Error(t, ctx.Err())
+	require.Empty(t, stderr.String(), "no signal")
+}
