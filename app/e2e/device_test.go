@@ -32,6 +32,7 @@ type device struct {
 	subscribed int // how often it was told SUBSCRIBED
 	resyncs    int
 	events     []string // names of all events
+	contents   []string // of the messages of others, as they came
 	failed     map[string]string
 	faults     []string // violations of the order
 }
@@ -125,6 +126,9 @@ func (d *device) handle(e sockettest.Event, highest map[int64]int64) {
 func (d *device) receive(name string, m event.Message, highest map[int64]int64) {
 	if mine := m.SenderID == d.person.id; mine != (name == event.MessageSent) {
 		d.faults = append(d.faults, fmt.Sprintf("%s for a message of user %d", name, m.SenderID))
+	}
+	if name == event.MessageReceive {
+		d.contents = append(d.contents, m.Content)
 	}
 	known := d.known[m.ChannelID]
 	last := int64(len(known))
@@ -237,6 +241,13 @@ func (d *device) heard(name string) int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return summary(d.events)[name]
+}
+
+// received lists the messages of others that the device got, as they came.
+func (d *device) received() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return append([]string(nil), d.contents...)
 }
 
 // check compares what the device knows with the history, and reports violations of the order.
