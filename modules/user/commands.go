@@ -35,7 +35,7 @@ func (s *Service) Find(ctx context.Context, nameOrID string) (Account, error) {
 			return Account{}, err
 		}
 	}
-	if id, err := strconv.ParseInt(text, 10, 64); err == nil && kind != "name" {
+	if id, err := strconv.ParseInt(text, 10, 64); err == nil && kind != "name" && strconv.FormatInt(id, 10) == text {
 		if err := collect(&found)(s.tables.byID(ctx, id)); err != nil {
 			return Account{}, err
 		}
