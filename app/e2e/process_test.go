@@ -45,6 +45,9 @@ func run(m *testing.M) int {
 // other tests; nothing waits that long unless it fails.
 const patience = 60 * time.Second
 
+// pollEvery is the time between two looks at something outside of this process.
+const pollEvery = 10 * time.Millisecond
+
 // process is one running parley.
 type process struct {
 	t    *testing.T

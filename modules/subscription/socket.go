@@ -175,7 +175,10 @@ func (h *Hub) connected(c *socket.Conn) {
 }
 
 // disconnect counts a connection out; after the user's last one nothing of it is left.
-func (h *Hub) disconnect(c *socket.Conn, _ string) {
+func (h *Hub) disconnect(c *socket.Conn, reason string) {
+	if reason == socket.ReasonSlowClient {
+		h.log.Info("a client that did not read was disconnected", "user", c.UserID(), "remote", c.RemoteAddr(), "reason", reason)
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	u := h.conns[c]
