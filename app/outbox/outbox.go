@@ -195,7 +195,7 @@ func (r *Relay) relay(ctx context.Context) {
 				r.log.WarnContext(ctx, "events cannot be published, trying again until they can", "error", err)
 			}
 			failing = true
-			wait, kicked = pause/2+rand.N(pause/2), nil //nolint:gosec // jitter is no secret
+			wait, kicked = pause/2+rand.N(pause/2), nil
 			pause = min(2*pause, longestPause)
 		case failing:
 			r.log.InfoContext(ctx, "events are published again")

@@ -85,7 +85,7 @@ func (p *proxy) handle(client net.Conn) {
 	if cut(p.mode.Load()) == cutAll {
 		return
 	}
-	server, err := net.Dial("tcp", p.target) //nolint:noctx // ends with the test's connections
+	server, err := net.Dial("tcp", p.target)
 	if err != nil {
 		return
 	}

@@ -215,8 +215,8 @@ func TestOutboxWaitsForTheOtherRelay(t *testing.T) {
 			second <- err
 		}()
 		select {
-		case <-second:
-			t.Fatal("the second relay did not wait")
+		case err := <-second:
+			t.Fatal("the second relay did not wait", err)
 		default:
 		}
 		close(release)

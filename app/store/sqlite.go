@@ -131,7 +131,10 @@ func (f *sqliteFile) explain(err error) error {
 // refusingPool is what a Store has before it is opened: a pool that is closed, and fails whatever is asked of it.
 func refusingPool() (*sql.DB, error) {
 	pool := sql.OpenDB(refusing{})
-	return pool, pool.Close()
+	if err := pool.Close(); err != nil {
+		return nil, fmt.Errorf("close an empty pool: %w", err)
+	}
+	return pool, nil
 }
 
 type refusing struct{}

@@ -38,8 +38,8 @@ type Options struct {
 	DataDir string
 	// AutoMigrate makes Start bring the schema up to date. Without it, Start refuses a schema that is behind.
 	AutoMigrate bool
-	// Log takes slow statements and notes on migrations. Defaults to slog.Default; as
-	// a component, the store logs with the logger of its node.
+	// Log takes slow statements and notes on migrations. Defaults to no log; as a component, the store logs
+	// with the logger of its node.
 	Log *slog.Logger
 	// MaxConns is the most connections to PostgreSQL, or of reading connections to SQLite (one more writes).
 	// Defaults to 16 and 4.
@@ -93,7 +93,7 @@ func New(o Options) (*Store, error) {
 		o.URL = "sqlite://{data_dir}/parley.db"
 	}
 	if o.Log == nil {
-		o.Log = slog.Default()
+		o.Log = slog.New(slog.DiscardHandler)
 	}
 	var (
 		op  opener

@@ -41,7 +41,7 @@ func (s *Store) Write(ctx context.Context, fn func(tx *gorm.DB) error) error {
 		if !isContention(err) || attempt == writeAttempts {
 			return Map(err)
 		}
-		wait := time.NewTimer(pause/2 + rand.N(pause)) //nolint:gosec // jitter is no secret
+		wait := time.NewTimer(pause/2 + rand.N(pause))
 		select {
 		case <-ctx.Done():
 			wait.Stop()

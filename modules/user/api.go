@@ -122,7 +122,10 @@ func (a *API) login(c echo.Context) error {
 	if err := web.Bind(c, &body); err != nil {
 		return err
 	}
-	if err := given("username", body.Username, "password", body.Password); err != nil {
+	var check checks
+	check.given("username", body.Username)
+	check.given("password", body.Password)
+	if err := check.err(); err != nil {
 		return err
 	}
 	ctx := c.Request().Context()
@@ -167,7 +170,9 @@ func (a *API) refresh(c echo.Context) error {
 	if err := web.Bind(c, &body); err != nil {
 		return err
 	}
-	if err := given("refreshToken", body.RefreshToken); err != nil {
+	var check checks
+	check.given("refreshToken", body.RefreshToken)
+	if err := check.err(); err != nil {
 		return err
 	}
 	session, err := a.service.Refresh(c.Request().Context(), body.RefreshToken)
@@ -217,15 +222,4 @@ func (a *API) search(c echo.Context) error {
 		return err
 	}
 	return c.JSON(http.StatusOK, map[string]any{"users": users})
-}
-
-// given checks that fields, named and valued in turn, are not empty.
-func given(namesAndValues ...string) error {
-	var c checks
-	for i := 0; i < len(namesAndValues); i += 2 {
-		if namesAndValues[i+1] == "" {
-			c.add(namesAndValues[i], "must be given")
-		}
-	}
-	return c.err()
 }

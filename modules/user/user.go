@@ -77,6 +77,13 @@ func (c *checks) err() error {
 	return problem.Invalid.WithFields(c.fields...)
 }
 
+// given is for what needs no other rule, since it is only compared.
+func (c *checks) given(field, value string) {
+	if value == "" {
+		c.add(field, "must be given")
+	}
+}
+
 // username returns the name as it is kept: in lower case.
 func (c *checks) username(name string) string {
 	kept, ok := foldUsername(name)
