@@ -187,6 +187,19 @@ func TestServerGoesAwayAndComesBack(t *testing.T) {
 	require.Equal(t, []string{"ann", "cid"}, usernames(t, direct))
 }
 
+func TestAnswersAreNotWaitedForWithoutEnd(t *testing.T) {
+	t.Parallel()
+	databaseURL := storetest.PostgresURL(t)
+	storetest.Open(t, databaseURL) // migrates
+	s := newStore(t, databaseURL, store.Options{Timeout: 200 * time.Millisecond})
+	ctx := t.Context()
+	require.NoError(t, s.Start(ctx))
+	hang := func(db *gorm.DB) error { return db.Exec("SELECT pg_sleep(60)").Error }
+	require.ErrorIs(t, store.Map(hang(s.Read(ctx))), store.ErrUnavailable)
+	require.ErrorIs(t, s.View(ctx, hang), store.ErrUnavailable)
+	require.ErrorIs(t, s.Write(ctx, hang), store.ErrUnavailable)
+}
+
 func TestDeadlineInsideATransaction(t *testing.T) {
 	t.Parallel()
 	s := storetest.Open(t, storetest.PostgresURL(t))

@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"time"
 
 	"gorm.io/gorm"
 
@@ -44,12 +45,16 @@ type Options struct {
 	// MaxConns is the most connections to PostgreSQL, or of reading connections to SQLite (one more writes).
 	// Defaults to 16 and 4.
 	MaxConns int
+	// Timeout ends what is done with a context that has no deadline, so that a database that keeps its
+	// connections but has stopped answering is noticed. Defaults to 30 s.
+	Timeout time.Duration
 }
 
 // Store is the database. It is the component "store".
 type Store struct {
 	opener      opener
 	autoMigrate bool
+	timeout     time.Duration
 	log         *slog.Logger
 
 	mu    sync.RWMutex
@@ -95,6 +100,9 @@ func New(o Options) (*Store, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if o.Timeout <= 0 {
+		o.Timeout = 30 * time.Second
+	}
 	var (
 		op  opener
 		err error
@@ -110,7 +118,7 @@ func New(o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{opener: op, autoMigrate: o.AutoMigrate, log: o.Log}
+	s := &Store{opener: op, autoMigrate: o.AutoMigrate, timeout: o.Timeout, log: o.Log}
 	refusing, err := refusingPool()
 	if err != nil {
 		return nil, err
@@ -226,7 +234,8 @@ func (s *Store) gorm(pool *sql.DB) (*gorm.DB, error) {
 		SkipDefaultTransaction: true, // Write is the transaction
 		DisableAutomaticPing:   true, // open has done it, with better errors
 		// SELECT * would break prepared statements when a newer process adds a column.
-		QueryFields: true,
+		QueryFields:           true,
+		DefaultContextTimeout: s.timeout,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("set up gorm: %w", err)

@@ -20,21 +20,14 @@ const (
 	// firstPause and longestPause bound the random pause between two tries; it doubles each time.
 	firstPause   = 4 * time.Millisecond
 	longestPause = 250 * time.Millisecond
-	// writeTimeout ends a Write whose context has no deadline, so that a database that accepts
-	// connections but has stopped answering is noticed.
-	writeTimeout = 30 * time.Second
 )
 
 // Write runs fn in one transaction, and again, after a short random pause, when it loses against another
 // (deadlock, serialization failure, lock): fn must not keep anything from a former run. Errors are mapped. ErrUnavailable may
-// mean that the transaction was committed after all. fn's statements must all go through tx. Without a deadline of ctx's
-// own, it takes 30 seconds at most.
+// mean that the transaction was committed after all. fn's statements must all go through tx.
 func (s *Store) Write(ctx context.Context, fn func(tx *gorm.DB) error) error {
-	if _, bounded := ctx.Deadline(); !bounded {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, writeTimeout)
-		defer cancel()
-	}
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
 	pause := firstPause
 	for attempt := 1; ; attempt++ {
 		err := transaction(s.current().writer.WithContext(ctx), fn)
@@ -54,9 +47,19 @@ func (s *Store) Write(ctx context.Context, fn func(tx *gorm.DB) error) error {
 
 // View runs fn in a transaction that sees the database as of one moment and cannot change it. Errors are mapped.
 func (s *Store) View(ctx context.Context, fn func(tx *gorm.DB) error) error {
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
 	// SQLite's transactions are like that by themselves; its driver takes the options as they come.
 	options := &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}
 	return Map(transaction(s.current().reader.WithContext(ctx), fn, options))
+}
+
+// bounded gives a context a deadline if it has none.
+func (s *Store) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, ok := ctx.Deadline(); ok {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, s.timeout)
 }
 
 func transaction(db *gorm.DB, fn func(tx *gorm.DB) error, options ...*sql.TxOptions) error {
