@@ -7,22 +7,29 @@
 // it, and survives the crash of any process. On outgoing travel events: each
 // message is copied to every inbox that holds a binding for its key at that
 // moment, and is dropped where none does.
+//
+// Delivery is at least once, and in order: what a queue's only active consumer
+// or an inbox receives twice, it receives again before anything later.
 package bus
 
 import (
 	"context"
 	"errors"
+	"fmt"
 )
 
 var (
-	// ErrUnavailable means that the bus cannot promise anything now: the broker is
-	// away, refused the message, or the bus is closed. The message may or may not have been taken; sending it
-	// again is the caller's business.
+	// ErrUnavailable means that the bus cannot promise anything now: the broker is away, blocks
+	// publishers or refused the message, or the bus has not started or has been stopped. The message may or
+	// may not have been taken; sending it again is the caller's business.
 	ErrUnavailable = errors.New("message bus unavailable")
 	// ErrUnroutable means that nothing is bound to the message's key.
 	ErrUnroutable = errors.New("no queue is bound to this routing key")
-	// ErrDeadLettered means that a consumer gave up on the message (in-process bus only, whose Send waits for the consumer).
+	// ErrDeadLettered means that a consumer gave up on the message (in-process bus only, whose Send
+	// waits for the consumer).
 	ErrDeadLettered = errors.New("message was dead-lettered")
+	// ErrTransient is wrapped by Worker errors that are no fault of the messages.
+	ErrTransient = errors.New("temporary failure")
 )
 
 // Message is what travels. The bus never looks into Body.
@@ -42,76 +49,88 @@ type Queue struct {
 	Name  string // without the deployment's prefix: "message.3"
 	Key   string // "group.message.3"
 	Batch int    // most messages handed to Worker.Work at once; at least 1
-	// Ordered queues have one active consumer at a time across all processes, so
-	// that their messages are handled strictly in the order they were sent. Others share their
-	// messages out among their consumers.
+	// Ordered queues have one active consumer at a time across all processes, so that their messages
+	// are handled strictly in the order they were sent. Others share their messages out among their
+	// consumers.
 	Ordered bool
+}
+
+// Validate says what is wrong with a queue's description.
+func (q Queue) Validate() error {
+	if q.Name == "" || q.Key == "" || q.Batch < 1 {
+		return fmt.Errorf("queue %q with key %q and batches of %d: a queue needs a name, a key and a batch of at least 1",
+			q.Name, q.Key, q.Batch)
+	}
+	return nil
 }
 
 // Worker handles the messages of a work queue.
 type Worker interface {
-	// Work handles a batch, in order. Nil acknowledges all of it. An error
-	// acknowledges none: the same messages are handed over again, in the same
-	// order, before any later one. An error that wraps ErrTransient says that
-	// the messages are not to blame (the database is away): it is retried with backoff for as long as it takes.
-	// Any other error counts as a failed try of each message; see Attempts.
+	// Work handles a batch, in order, without changing it. Nil acknowledges all of it. An error
+	// acknowledges none: the same messages are handed over again, in the same order, before any later
+	// one. An error that wraps ErrTransient or ErrUnavailable says that the messages are not to blame
+	// (the database is away): the batch is retried with backoff for as long as it takes. Any other
+	// error, and a panic, counts as a failed try: the messages then go one by one, see Attempts.
+	//
+	// ctx ends early if the messages are being handed to another consumer, and FinishTimeout after
+	// the queue's consumption was asked to end.
 	Work(ctx context.Context, batch []Message) error
-	// GaveUp is called once a message has failed alone Attempts times, before it is moved
-	// to the dead-letter queue. An error is logged and GaveUp tried again, as the
-	// sender must hear of it. It may be called more than once for a message.
+	// GaveUp is called once a message has failed alone Attempts times, before it is moved to the
+	// dead-letter queue. An error is logged and GaveUp tried again, as the sender must hear of it. It
+	// may be called more than once for a message.
 	GaveUp(ctx context.Context, msg Message, cause error) error
 }
 
-// ErrTransient is wrapped by Worker errors that are no fault of the messages.
-var ErrTransient = errors.New("temporary failure")
-
-// Attempts is how often a message may fail on its own before it is dead-lettered.
-const Attempts = 3
-
 // Publisher puts events on the outgoing exchange.
 type Publisher interface {
-	// Publish sends events in order and returns when the bus has taken all of
-	// them: inboxes bound to a key have its message queued. Events with no taker are dropped without an error. Two calls,
-	// one after the other has returned, keep their order in every inbox; so do the messages of one call.
-	// Fails with ErrUnavailable; then any part of msgs may have been published.
+	// Publish sends events in order and returns when the bus has taken all of them: inboxes bound to a
+	// key have its message queued. Events with no taker are dropped without an error. Two calls, one
+	// after the other has returned, keep their order in every inbox; so do the messages of one call.
+	// Fails with ErrUnavailable or the context's error; then any part of msgs may have been published.
 	Publish(ctx context.Context, msgs ...Message) error
 }
 
 // Sender puts work on the incoming exchange.
 type Sender interface {
-	// Send returns nil once the message is safe: with RabbitMQ it is on the disk
-	// of the queue (persistent, mandatory, confirmed), in process its consumer has
-	// acknowledged it. Fails with ErrUnavailable, ErrUnroutable, ErrDeadLettered or the context's
-	// error; then the message may still be handled. Messages that one goroutine sends one after the other
-	// to one queue are handled in that order.
+	// Send returns nil once the message is safe: with RabbitMQ it is on the disk of the queue
+	// (persistent, mandatory, confirmed), in process its consumer has acknowledged it. Fails with
+	// ErrUnavailable, ErrUnroutable, ErrDeadLettered or the context's error; then the message may still
+	// be handled. Messages that one goroutine sends one after the other to one queue are handled in
+	// that order.
 	Send(ctx context.Context, msg Message) error
 }
 
 // Caller asks one inbox a question.
 type Caller interface {
-	// Call publishes msg on the outgoing exchange and waits for the first Reply.
-	// It fails with ErrUnroutable if no inbox is bound to the key, with ErrUnavailable, or with the context's error.
+	// Call publishes msg on the outgoing exchange and waits for the first Reply. It fails with
+	// ErrUnroutable if no inbox is bound to the key, with ErrUnavailable, or with the context's error.
 	Call(ctx context.Context, msg Message) (Message, error)
 }
 
 // Receiver takes what arrives in an inbox. Its methods are called one at a time, never concurrently.
 type Receiver interface {
-	// Receive handles one event. It must not wait for the bus itself (Bind, Call), which may be waiting for it.
+	// Receive handles one event. While it runs, nothing else is received, and a publisher may be waiting
+	// for room in the inbox: so it must never wait for the bus (Bind, Close, Publish, Send, Call).
+	// Reply is fine.
 	Receive(ctx context.Context, msg Message)
-	// Reset says that the inbox was lost and has been made again, without any binding:
-	// events may have been missed. No event of the new inbox is received before Reset returns. Reset may call Bind.
+	// Reset says that the inbox was lost and has been made again, without any binding: events may have
+	// been missed. Every Bind and Unbind that began before has returned, and no event of the new inbox
+	// is received before Reset returns. Reset may call Bind.
 	Reset(ctx context.Context)
 }
 
 // Inbox is one socket server's own queue. It lives as long as its process's connection to the bus.
+// Calls of Bind and Unbind take effect one after the other.
 type Inbox interface {
-	// Bind routes the keys to the inbox, and returns when every event published
-	// from then on will arrive. Binding a bound key changes nothing. An error leaves each key in an unknown state
-	// until the next successful Bind or Unbind of it, or Reset.
+	// Bind routes the keys to the inbox, and returns when every event published from then on will
+	// arrive. Binding a bound key changes nothing. An error leaves each key in an unknown state until
+	// the next successful Bind or Unbind of it, or Reset. While the inbox is lost it fails with
+	// ErrUnavailable at once: there is no use in trying again before Reset.
 	Bind(ctx context.Context, keys ...string) error
 	// Unbind is the reverse; events already queued may still arrive.
 	Unbind(ctx context.Context, keys ...string) error
-	// Close removes the inbox with its bindings, in batches, and returns when Receiver is not called any more. Idempotent.
+	// Close removes the inbox with its bindings, in batches, and returns when Receiver is not called
+	// any more. Idempotent.
 	Close(ctx context.Context) error
 }
 
@@ -121,16 +140,21 @@ type Bus interface {
 	Publisher
 	Caller
 
-	// Reply answers a message received from Call. It does not wait for the caller.
+	// Reply answers a message received from Call. It does not wait for the caller, and does nothing
+	// if the caller has stopped waiting.
 	Reply(ctx context.Context, to Message, body []byte) error
-	// Consume hands the messages of a work queue to w until ctx ends, then waits
-	// for the batch at hand and returns nil; messages not acknowledged go back to the queue.
-	// It survives the loss of the broker. Calls for different queues are independent of each other.
+	// Consume hands the messages of a work queue to w until ctx ends, then waits for the batch at hand
+	// and returns nil; messages not acknowledged go back to the queue, in their places. It waits for
+	// Start, survives the loss of the broker, and fails with ErrUnavailable only when the bus is
+	// stopped. Calls for different queues are independent of each other; of several calls for one
+	// Ordered queue one is active and the others wait for its end.
 	Consume(ctx context.Context, q Queue, w Worker) error
-	// Open makes the inbox of the server with that id.
+	// Open makes the inbox of the server with that id. A second inbox with an id is refused while the
+	// first is open; if it belongs to another process or a lost connection, Open waits for its end
+	// as long as ctx allows.
 	Open(ctx context.Context, serverID string, r Receiver) (Inbox, error)
-	// Declare makes the work queues exist, so that Send finds them before any consumer has started. The queues are
-	// declared again after the broker was lost.
+	// Declare makes the work queues exist, so that Send finds them before any consumer has started. The
+	// queues are declared again after the broker was lost.
 	Declare(ctx context.Context, queues ...Queue) error
 
 	// Name is for summaries and health checks: "memory", "rabbitmq".
@@ -139,6 +163,7 @@ type Bus interface {
 	Start(ctx context.Context) error
 	// Check returns nil when the bus can take messages now.
 	Check(ctx context.Context) error
-	// Stop waits for what is being sent and disconnects. Idempotent, legal before Start.
+	// Stop waits for what is being sent, closes the inboxes and disconnects. Idempotent, legal before
+	// Start; the bus cannot be started again.
 	Stop(ctx context.Context) error
 }

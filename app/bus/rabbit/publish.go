@@ -1,0 +1,103 @@
+package rabbit
+
+import (
+	"context"
+	"fmt"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"parley/app/bus"
+)
+
+// maxName is the longest routing key and message type that AMQP can carry, in bytes.
+const maxName = 255
+
+func (b *Bus) openLanes(c *conn) error {
+	work, err := newLane(c, true)
+	if err != nil {
+		return err
+	}
+	events, err := newLane(c, false)
+	if err != nil {
+		return err
+	}
+	calls, err := newLane(c, true)
+	if err != nil {
+		return err
+	}
+	c.lanes = &lanes{work: work, events: events, calls: calls}
+	return b.takeReplies(c, calls.ch)
+}
+
+// Send publishes the message persistent and mandatory, and waits for the broker's confirm.
+func (b *Bus) Send(ctx context.Context, msg bus.Message) error {
+	if err := b.begin(ctx); err != nil {
+		return err
+	}
+	defer b.inFlight.Done()
+	p, err := wrap(b.topology.incoming(), msg)
+	if err != nil {
+		return err
+	}
+	p.DeliveryMode = amqp.Persistent
+	s, err := b.publishing.use()
+	if err != nil {
+		return err
+	}
+	r, err := s.lanes.work.write(ctx, s, p)
+	if err != nil {
+		return err
+	}
+	return r.await(ctx, s)
+}
+
+// Publish publishes the events one after the other, and then waits for the broker's confirms. The events are transient: the
+// inboxes do not outlive their process, let alone the broker.
+func (b *Bus) Publish(ctx context.Context, msgs ...bus.Message) error {
+	if err := b.alive(ctx); err != nil {
+		return err
+	}
+	parcels := make([]parcel, len(msgs))
+	for i, msg := range msgs {
+		p, err := wrap(b.topology.outgoing(), msg)
+		if err != nil {
+			return err
+		}
+		p.DeliveryMode = amqp.Transient
+		parcels[i] = p
+	}
+	return b.post(ctx, parcels...)
+}
+
+// post sends parcels on the lane for events.
+func (b *Bus) post(ctx context.Context, parcels ...parcel) error {
+	s, err := b.publishing.use()
+	if err != nil {
+		return err
+	}
+	receipts := make([]*receipt, len(parcels))
+	for i, p := range parcels {
+		if receipts[i], err = s.lanes.events.write(ctx, s, p); err != nil {
+			return err
+		}
+	}
+	for _, r := range receipts {
+		if err := r.await(ctx, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// wrap makes a parcel of a message, if AMQP can carry it. It would be found out later, too, but at the price of the connection.
+func wrap(exchange string, msg bus.Message) (parcel, error) {
+	if len(msg.Key) > maxName || len(msg.Type) > maxName {
+		return parcel{}, fmt.Errorf("routing key %.40q or type %.40q is longer than %d bytes", msg.Key, msg.Type, maxName)
+	}
+	return parcel{exchange: exchange, key: msg.Key, Publishing: amqp.Publishing{Type: msg.Type, Body: msg.Body}}, nil
+}
+
+// unwrap is the message in a delivery.
+func unwrap(d *amqp.Delivery) bus.Message {
+	return bus.Message{Key: d.RoutingKey, Type: d.Type, Body: d.Body, Redelivered: d.Redelivered}
+}
