@@ -73,6 +73,13 @@ func sign(t *testing.T, method jwt.SigningMethod, key any, claims jwt.Claims) st
 	return token
 }
 
+// respelled changes those bits of the last letter that stand for nothing: 43 letters hold 258 bits, and a signature has 256.
+func respelled(token string) string {
+	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	last := len(token) - 1
+	return token[:last] + string(letters[strings.IndexByte(letters, token[last])+1])
+}
+
 func TestTokensThatAreRefused(t *testing.T) {
 	t.Parallel()
 	hs256 := jwt.SigningMethodHS256
@@ -111,6 +118,9 @@ func TestTokensThatAreRefused(t *testing.T) {
 		{"odd spelling", subject("+7"), auth.ErrTokenInvalid},
 		{"leading zero", subject("07"), auth.ErrTokenInvalid},
 		{"too large a subject", subject("99999999999999999999"), auth.ErrTokenInvalid},
+		{"line break at the end", valid + "\n", auth.ErrTokenInvalid},
+		{"line break within", parts[0] + ".\r\n" + parts[1] + "." + parts[2], auth.ErrTokenInvalid},
+		{"signature spelled otherwise", respelled(valid), auth.ErrTokenInvalid},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

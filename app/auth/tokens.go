@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -69,6 +70,7 @@ func NewTokens(secret []byte, ttl time.Duration, now func() time.Time) (*Tokens,
 	parser := jwt.NewParser(
 		jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg()}), // whatever the token's head asks for
 		jwt.WithExpirationRequired(),
+		jwt.WithStrictDecoding(), // one way of writing a token
 		jwt.WithTimeFunc(now),
 	)
 	return &Tokens{secret: secret, ttl: ttl, now: now, parser: parser}, nil
@@ -101,7 +103,8 @@ func (t *Tokens) Verify(token string) (Claims, error) {
 	switch {
 	case token == "":
 		return Claims{}, ErrTokenMissing
-	case len(token) > maxToken: // not worth decoding
+	case len(token) > maxToken, // not worth decoding
+		strings.ContainsAny(token, "\r\n"): // base64 would overlook these
 		return Claims{}, ErrTokenInvalid
 	}
 	var p payload

@@ -109,14 +109,14 @@ func (q *Query) Text(name string, most int) string {
 func (q *Query) Err() error {
 	for name := range q.values {
 		if !slices.Contains(q.asked, name) {
-			q.wrong(strings.ToValidUTF8(name, "�"), "is not a known parameter")
+			q.wrong(clean(strings.ToValidUTF8(name, "�")), "is not a known parameter")
 		}
 	}
 	if len(q.fields) == 0 {
 		return nil
 	}
 	slices.SortStableFunc(q.fields, func(a, b problem.Field) int { return strings.Compare(a.Field, b.Field) })
-	return problem.Invalid.WithFields(q.fields...)
+	return problem.Invalid.WithFields(q.fields[:min(len(q.fields), maxFields)]...)
 }
 
 // one is the parameter's only value.

@@ -141,6 +141,7 @@ func TestQuery(t *testing.T) {
 		"q=%00":                          `[{"field":"q","message":"must be UTF-8 text without NUL"}]`,
 		"q=%ff":                          `[{"field":"q","message":"must be UTF-8 text without NUL"}]`,
 		"foo=1&bar":                      `[{"field":"bar","message":"is not a known parameter"},{"field":"foo","message":"is not a known parameter"}]`,
+		"a%00%ff":                        `[{"field":"a��","message":"is not a known parameter"}]`,
 		"a;b":                            `[{"field":"query","message":"is not a valid query string"}]`,
 		"%zz":                            `[{"field":"query","message":"is not a valid query string"}]`,
 	} {
