@@ -114,8 +114,8 @@ type Receiver interface {
 	// Reply is fine.
 	Receive(ctx context.Context, msg Message)
 	// Reset says that the inbox was lost and has been made again, without any binding: events may have
-	// been missed. Every Bind and Unbind that began before has returned, and no event of the new inbox
-	// is received before Reset returns. Reset may call Bind.
+	// been missed. What a Bind or Unbind returns that began before says nothing about the new inbox. No
+	// event of it is received before Reset returns. Reset may call Bind.
 	Reset(ctx context.Context)
 }
 
@@ -149,9 +149,8 @@ type Bus interface {
 	// stopped. Calls for different queues are independent of each other; of several calls for one
 	// Ordered queue one is active and the others wait for its end.
 	Consume(ctx context.Context, q Queue, w Worker) error
-	// Open makes the inbox of the server with that id. A second inbox with an id is refused while the
-	// first is open; if it belongs to another process or a lost connection, Open waits for its end
-	// as long as ctx allows.
+	// Open makes the inbox of the server with that id. An id that has an open inbox is refused; if that is
+	// another process's, or that of a lost connection, Open waits for its end as long as ctx allows.
 	Open(ctx context.Context, serverID string, r Receiver) (Inbox, error)
 	// Declare makes the work queues exist, so that Send finds them before any consumer has started. The
 	// queues are declared again after the broker was lost.

@@ -116,7 +116,8 @@ func consume(t *testing.T, b bus.Bus, q bus.Queue, w bus.Worker) *consumption {
 	t.Cleanup(func() {
 		end()
 		select {
-		case <-c.result:
+		case err := <-c.result:
+			c.result <- err
 		case <-time.After(patience):
 			t.Error("Consume did not return when its context ended")
 		}

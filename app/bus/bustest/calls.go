@@ -73,7 +73,7 @@ func testCallUnroutable(t *testing.T, open opener) {
 	b := open.start(t)
 	inbox(t, b, "one", answering(t, b, "!"), "server:one")
 	ctx := timeout(t)
-	parallel(16, func(i int) {
+	parallel(16, func(int) {
 		if _, err := b.Call(ctx, event("server:two", "x")); !errors.Is(err, bus.ErrUnroutable) {
 			t.Errorf("call to nobody: %v", err)
 		}

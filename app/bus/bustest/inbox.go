@@ -3,6 +3,7 @@ package bustest
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -80,8 +81,8 @@ func testManyKeys(t *testing.T, open opener) {
 	require.NoError(t, b.Publish(timeout(t), all...))
 	r.requireReceived(t, keys...)
 	require.NoError(t, in.Unbind(timeout(t), keys[1:]...))
-	require.NoError(t, b.Publish(timeout(t), append(all, event("marker", "m"))...))
-	r.requireReceived(t, append(keys, keys[0], "m")...)
+	require.NoError(t, b.Publish(timeout(t), slices.Concat(all, []bus.Message{event("marker", "m")})...))
+	r.requireReceived(t, slices.Concat(keys, []string{keys[0], "m"})...)
 }
 
 func testConcurrentBinds(t *testing.T, open opener) {
@@ -193,8 +194,8 @@ func testCloseWaits(t *testing.T, open opener) {
 	closed := make(chan error, 1)
 	go func() { closed <- in.Close(timeout(t)) }()
 	select {
-	case <-closed:
-		require.FailNow(t, "Close did not wait for the receiver")
+	case err := <-closed:
+		require.FailNow(t, "Close did not wait for the receiver", err)
 	default:
 	}
 	close(release)

@@ -215,8 +215,8 @@ func testFinished(t *testing.T, open opener) {
 	wait(t, "the worker is at work", entered)
 	c.end()
 	select {
-	case <-c.result:
-		require.FailNow(t, "Consume did not wait for the batch at hand")
+	case err := <-c.result:
+		require.FailNow(t, "Consume did not wait for the batch at hand", err)
 	default:
 	}
 	close(release)

@@ -60,16 +60,17 @@ func (b *Bus) Consume(ctx context.Context, q bus.Queue, w bus.Worker) error {
 		if err != nil {
 			break
 		}
-		began := time.Now()
 		err = c.on(ctx, s)
 		if ctx.Err() != nil {
 			break
 		}
-		if time.Since(began) > time.Minute {
-			pace.Reset()
-		}
 		log.Warn("consumer lost, will be made again", "error", err)
-		sleep(ctx, pace.NextBackOff())
+		select {
+		case <-s.over: // then the link sets the pace
+			pace.Reset()
+		case <-time.After(pace.NextBackOff()):
+		case <-ctx.Done():
+		}
 	}
 	if asked.Err() != nil {
 		return nil

@@ -109,17 +109,14 @@ func (in *inbox) run(st *stay) {
 		}
 		in.bus.log.Warn("inbox lost, will be made again", "inbox", in.id, "error", err)
 		in.move(nil)
-		st.kill(err)
-		select {
-		case <-st.over:
-		case <-in.ctx.Done():
-			return
-		}
+		st.end(in.ctx, err)
 		if st = in.resettle(); st == nil {
 			return
 		}
 		in.move(st)
-		in.receiver.Reset(in.ctx)
+		if in.ctx.Err() == nil {
+			in.receiver.Reset(in.ctx)
+		}
 	}
 }
 
@@ -223,15 +220,14 @@ func (in *inbox) tearDown() {
 	defer close(in.gone)
 	in.binding <- struct{}{}
 	in.closed = true
-	st := in.stay
-	if st != nil {
-		_ = st.unbind(context.Background(), slices.Collect(maps.Keys(in.keys))) // or the queue takes them along
+	if in.stay != nil {
+		_ = in.stay.unbind(context.Background(), slices.Collect(maps.Keys(in.keys))) // or the queue takes them along
 	}
 	<-in.binding
 	in.cancel()
 	<-in.done
-	if st != nil {
-		st.remove()
+	if in.stay != nil { // nobody else touches it any more
+		in.stay.remove()
 	}
 	in.bus.unregister(in)
 }

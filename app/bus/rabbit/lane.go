@@ -92,7 +92,7 @@ func (l *lane) write(ctx context.Context, s *spell, p parcel) (*receipt, error) 
 	if err != nil {
 		// The library takes the message back from its books, though the broker may have got it: from now on it would
 		// take the confirms of some messages for those of others.
-		s.kill(err)
+		s.fail(err)
 		l.release()
 		return nil, fmt.Errorf("%w: %w", bus.ErrUnavailable, err)
 	}

@@ -29,7 +29,7 @@ func TestConnectionsCutUnderLoad(t *testing.T) {
 	require.NoError(t, err)
 	r.inbox = in
 
-	const n = 2000
+	const n = 800
 	var sending sync.WaitGroup
 	sending.Go(func() { sendAll(t, b, q.Key, n) })
 	for i := range 5 {

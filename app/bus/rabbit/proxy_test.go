@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"slices"
 	"sync"
 	"testing"
 
@@ -202,7 +203,7 @@ func (pp *pipe) toClient() {
 			return
 		}
 		pp.pass()
-		if err := pp.write(append(header, rest...)); err != nil {
+		if err := pp.write(slices.Concat(header, rest)); err != nil {
 			return
 		}
 	}

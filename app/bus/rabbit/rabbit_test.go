@@ -24,6 +24,10 @@ func TestContract(t *testing.T) {
 	bustest.Run(t, func(t *testing.T) bus.Bus { return newBus(t, testURL(t)) })
 }
 
+func BenchmarkBus(b *testing.B) {
+	bustest.Benchmark(b, func(b *testing.B) bus.Bus { return newBus(b, testURL(b)) })
+}
+
 // testURL is the broker for tests.
 func testURL(t testing.TB) string {
 	t.Helper()

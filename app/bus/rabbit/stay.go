@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
@@ -86,6 +87,16 @@ func (st *stay) receive(ctx context.Context, r bus.Receiver) error {
 	}
 }
 
+// end waits for the end of the connection. Most likely it is why the queue was lost; if not, it is ended.
+func (st *stay) end(ctx context.Context, cause error) {
+	timer := time.AfterFunc(time.Second, func() { st.kill(cause) })
+	defer timer.Stop()
+	select {
+	case <-st.over:
+	case <-ctx.Done():
+	}
+}
+
 // bind binds the keys, in batches.
 func (st *stay) bind(ctx context.Context, keys []string) error {
 	ch := st.control[0]
@@ -135,7 +146,7 @@ func (st *stay) unbind(ctx context.Context, keys []string) error {
 
 // broken ends the connection on which bindings can no longer be changed.
 func (st *stay) broken(what string, err error) error {
-	st.kill(err)
+	st.fail(err)
 	return fmt.Errorf("%w: %s: %w", bus.ErrUnavailable, what, err)
 }
 
