@@ -17,6 +17,7 @@ type load struct {
 	channels []channel
 	devices  []*device
 	book     *ledger
+	text     string
 
 	ctx     context.Context //nolint:containedctx // the life of the load
 	cancel  context.CancelFunc
@@ -25,10 +26,16 @@ type load struct {
 	once    sync.Once
 }
 
-// load begins a conversation of n people in three channels.
+// load begins a conversation of n people in three channels, in short messages.
 func (c *cluster) load(t *testing.T, n int) *load {
 	t.Helper()
-	l := &load{t: t, people: c.people(t, "person", n), book: newLedger(), stop: make(chan struct{})}
+	return c.loadOf(t, n, "message ")
+}
+
+// loadOf begins a conversation in messages that begin with text.
+func (c *cluster) loadOf(t *testing.T, n int, text string) *load {
+	t.Helper()
+	l := &load{t: t, people: c.people(t, "person", n), book: newLedger(), text: text, stop: make(chan struct{})}
 	g := l.people[0].group("friends", l.people[1:]...)
 	l.channels = []channel{g.Channels[0], l.people[0].channel(g, "second", false), l.people[0].channel(g, "third", false)}
 	for i, p := range l.people {
@@ -54,7 +61,7 @@ func (l *load) talk(p *person) error {
 		default:
 		}
 		ch, hash := l.channels[i%len(l.channels)], fmt.Sprintf("%s_%d", p.name, i)
-		if err := p.insist(l.ctx, ch, hash, "message "+hash); err != nil {
+		if err := p.insist(l.ctx, ch, hash, l.text+hash); err != nil {
 			return err
 		}
 		l.book.note(ch, hash)

@@ -221,5 +221,5 @@ func (a *API) search(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.JSON(http.StatusOK, map[string]any{"users": users})
+	return c.JSON(http.StatusOK, users)
 }

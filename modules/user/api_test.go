@@ -160,10 +160,10 @@ func TestSearch(t *testing.T) {
 			"?q=":            {"a_b", "ann", "anna", "axb", "bob", "zoe"},
 			"":               {"a_b", "ann", "anna", "axb", "bob", "zoe"},
 		} {
-			var found struct{ Users []User }
+			var found []User
 			require.Equal(t, http.StatusOK, w.call("GET", "/users"+query, token, "", &found), query)
 			names := []string{}
-			for _, u := range found.Users {
+			for _, u := range found {
 				names = append(names, u.Username)
 			}
 			require.Equal(t, want, names, query)
