@@ -21,16 +21,16 @@ type cluster struct {
 // setup is a way of deploying Parley. Every scenario runs in each of them.
 type setup struct {
 	name  string
-	start func(t *testing.T, more map[string]string) *cluster
+	start func(t testing.TB, more map[string]string) *cluster
 }
 
 func setups() []setup {
 	return []setup{
 		{"embedded", startEmbedded},
-		{"one process", func(t *testing.T, more map[string]string) *cluster {
+		{"one process", func(t testing.TB, more map[string]string) *cluster {
 			return startWhole(t, services(t, testenv.AMQPURL(t), storetest.PostgresURL(t)), more)
 		}},
-		{"split roles", func(t *testing.T, more map[string]string) *cluster {
+		{"split roles", func(t testing.TB, more map[string]string) *cluster {
 			return startSplit(t, services(t, testenv.AMQPURL(t), storetest.PostgresURL(t)), more)
 		}},
 	}
@@ -48,7 +48,7 @@ func inEachSetup(t *testing.T, scenario func(t *testing.T, c *cluster)) {
 }
 
 // base is the configuration that all tests share: hashing that costs nothing, and no limits for a load from one address.
-func base(t *testing.T) map[string]string {
+func base(t testing.TB) map[string]string {
 	t.Helper()
 	return map[string]string{
 		"PARLEY_DATA_DIR":               t.TempDir(),
@@ -60,13 +60,13 @@ func base(t *testing.T) map[string]string {
 }
 
 // startEmbedded is `parley serve` with SQLite and the in-process bus.
-func startEmbedded(t *testing.T, more map[string]string) *cluster {
+func startEmbedded(t testing.TB, more map[string]string) *cluster {
 	t.Helper()
 	return startWhole(t, base(t), more)
 }
 
 // services configures RabbitMQ, with a prefix of its own, and PostgreSQL.
-func services(t *testing.T, amqp, database string) map[string]string {
+func services(t testing.TB, amqp, database string) map[string]string {
 	t.Helper()
 	env := base(t)
 	maps.Copy(env, map[string]string{
@@ -80,7 +80,7 @@ func services(t *testing.T, amqp, database string) map[string]string {
 }
 
 // startWhole is one process that plays every role.
-func startWhole(t *testing.T, env, more map[string]string) *cluster {
+func startWhole(t testing.TB, env, more map[string]string) *cluster {
 	t.Helper()
 	maps.Copy(env, more)
 	if env["PARLEY_DATABASE_URL"] != "" {
@@ -91,7 +91,7 @@ func startWhole(t *testing.T, env, more map[string]string) *cluster {
 }
 
 // startSplit is an api, a worker and two socket servers.
-func startSplit(t *testing.T, env, more map[string]string) *cluster {
+func startSplit(t testing.TB, env, more map[string]string) *cluster {
 	t.Helper()
 	maps.Copy(env, more)
 	parley(t, env, "", "migrate", "up")

@@ -17,7 +17,7 @@ import (
 // device is one client as the documentation tells client authors to write it: it keeps what it hears, asks for what it missed,
 // and comes back when its connection ends.
 type device struct {
-	t        *testing.T
+	t        testing.TB
 	person   *person
 	channels map[int64]channel
 	server   func(attempt int) string // where to connect

@@ -12,7 +12,7 @@ import (
 
 // load is a conversation that goes on while things break: some people, each sending one message after the other, each with a device.
 type load struct {
-	t        *testing.T
+	t        testing.TB
 	people   []*person
 	channels []channel
 	devices  []*device
@@ -27,13 +27,13 @@ type load struct {
 }
 
 // load begins a conversation of n people in three channels, in short messages.
-func (c *cluster) load(t *testing.T, n int) *load {
+func (c *cluster) load(t testing.TB, n int) *load {
 	t.Helper()
 	return c.loadOf(t, n, "message ")
 }
 
 // loadOf begins a conversation in messages that begin with text.
-func (c *cluster) loadOf(t *testing.T, n int, text string) *load {
+func (c *cluster) loadOf(t testing.TB, n int, text string) *load {
 	t.Helper()
 	l := &load{t: t, people: c.people(t, "person", n), book: newLedger(), text: text, stop: make(chan struct{})}
 	g := l.people[0].group("friends", l.people[1:]...)

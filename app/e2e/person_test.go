@@ -20,7 +20,7 @@ import (
 
 // person is a registered user with an access token.
 type person struct {
-	t     *testing.T
+	t     testing.TB
 	c     *cluster
 	id    int64
 	name  string
@@ -54,7 +54,7 @@ type channel struct {
 }
 
 // person signs somebody up.
-func (c *cluster) person(t *testing.T, name string) *person {
+func (c *cluster) person(t testing.TB, name string) *person {
 	t.Helper()
 	p := &person{t: t, c: c, name: name}
 	var s session
@@ -64,7 +64,7 @@ func (c *cluster) person(t *testing.T, name string) *person {
 }
 
 // people signs several up at once: name-0, name-1 …
-func (c *cluster) people(t *testing.T, name string, n int) []*person {
+func (c *cluster) people(t testing.TB, name string, n int) []*person {
 	t.Helper()
 	all := make([]*person, n)
 	var wg errgroup.Group

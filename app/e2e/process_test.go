@@ -50,7 +50,7 @@ const pollEvery = 10 * time.Millisecond
 
 // process is one running parley.
 type process struct {
-	t    *testing.T
+	t    testing.TB
 	name string
 	args []string
 	env  []string
@@ -92,7 +92,7 @@ func cleanEnv() []string {
 }
 
 // serve starts `parley serve` with the given configuration and waits until it is ready.
-func serve(t *testing.T, name string, env map[string]string) *process {
+func serve(t testing.TB, name string, env map[string]string) *process {
 	t.Helper()
 	p := &process{t: t, name: name, args: []string{"serve"}, env: cleanEnv(), addr: freeAddr(t)}
 	for k, v := range env {
@@ -171,7 +171,7 @@ func (p *process) restart() {
 }
 
 // parley runs a command to its end and returns what it printed on standard output.
-func parley(t *testing.T, env map[string]string, stdin string, args ...string) string {
+func parley(t testing.TB, env map[string]string, stdin string, args ...string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -188,7 +188,7 @@ func parley(t *testing.T, env map[string]string, stdin string, args ...string) s
 }
 
 // freeAddr finds an address that nothing listens on.
-func freeAddr(t *testing.T) string {
+func freeAddr(t testing.TB) string {
 	t.Helper()
 	var lc net.ListenConfig
 	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")

@@ -21,7 +21,7 @@ func merge(env, more map[string]string) map[string]string {
 
 // watcher is a bare connection whose events are read in the order in which they came.
 type watcher struct {
-	t    *testing.T
+	t    testing.TB
 	conn *sockettest.Client
 }
 

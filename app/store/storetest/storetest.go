@@ -37,7 +37,7 @@ func Run(t *testing.T, fn func(t *testing.T, s *store.Store)) {
 }
 
 // Open starts a store, migrated, that is stopped at the end of the test.
-func Open(t *testing.T, databaseURL string) *store.Store {
+func Open(t testing.TB, databaseURL string) *store.Store {
 	t.Helper()
 	s, err := store.New(store.Options{URL: databaseURL, AutoMigrate: true, Log: slog.New(slog.DiscardHandler), MaxConns: testConns})
 	require.NoError(t, err)
@@ -47,13 +47,13 @@ func Open(t *testing.T, databaseURL string) *store.Store {
 }
 
 // SQLiteURL names a file in the test's temporary folder that does not exist yet.
-func SQLiteURL(t *testing.T) string {
+func SQLiteURL(t testing.TB) string {
 	t.Helper()
 	return "sqlite://" + filepath.ToSlash(filepath.Join(t.TempDir(), "parley.db"))
 }
 
 // PostgresURL makes an empty database, dropped at the end of the test, and returns its URL.
-func PostgresURL(t *testing.T) string {
+func PostgresURL(t testing.TB) string {
 	t.Helper()
 	server := os.Getenv("TEST_POSTGRES_URL")
 	if server == "" {
@@ -73,7 +73,7 @@ func PostgresURL(t *testing.T) string {
 }
 
 // onServer runs one statement outside of any transaction.
-func onServer(t *testing.T, server, statement string) {
+func onServer(t testing.TB, server, statement string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
