@@ -1,0 +1,427 @@
+package socket
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+)
+
+// state is how far a session has come.
+type state uint8
+
+const (
+	stateOpen    state = iota
+	stateClosing       // nothing further is queued or received; what is queued still goes out
+	stateClosed        // the transport is gone
+)
+
+// session is an Engine.IO connection: the queue of what goes to one client, and
+// the transport that takes it there, which an upgrade replaces.
+type session struct {
+	server *Server
+	id     string
+	remote string
+	lib    *engineSocket // the session as the library knows it
+
+	in sync.Mutex // held while incoming packets are handled: a POST and a WebSocket may bring some at the same time
+
+	mu        sync.Mutex
+	state     state
+	reason    string   // why it is closing, or closed
+	farewell  int      // code of a close frame that the writer, who is still busy, is to send
+	conn      *Conn    // of the main namespace, from its CONNECT packet on
+	answered  bool     // conn's CONNECT was answered
+	held      []*wire  // events for conn that wait for that answer
+	queue     *batch   // what is to be written, nil if nothing is
+	bytes     int      // held, queued or being written
+	queued    uint64   // frames ever queued
+	written   uint64   // frames ever written
+	waiters   []waiter // for Flush
+	scheduled bool     // a writer has the session, or will have it
+	next      *session // in a sessionList
+	ws        *wsConn  // nil while the transport is polling
+	probe     *wsConn  // a WebSocket that may become the transport
+	probed    bool     // the client has been told that the probe works, and will stop polling
+	poll      chan struct{}
+	posting   bool
+	announced bool // the library knows the session
+	pinged    bool // and the pong has not come yet
+	timer     *time.Timer
+}
+
+// batch is a list of frames that are written together.
+type batch struct{ frames []*wire }
+
+// waiter is a Flush that waits until frame number target has been written.
+type waiter struct {
+	target uint64
+	held   bool // the target is known only once the held frames are queued
+	done   chan struct{}
+}
+
+// enqueue queues an event for c. It reports whether the event was taken, and
+// whether the caller must hand the session to the writers.
+func (s *session) enqueue(c *Conn, w *wire) (accepted, runnable bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state != stateOpen || s.conn != c || !s.fitsLocked(w) {
+		return false, false
+	}
+	if !s.answered {
+		s.held = append(s.held, w)
+		s.bytes += len(w.bytes)
+		return true, false
+	}
+	s.appendLocked(w)
+	return true, s.wakeLocked()
+}
+
+// fitsLocked makes sure that the queue stays within its bound. A client that
+// has let it grow so far is given up: it catches up after connecting again. A
+// single frame fits whatever its size.
+func (s *session) fitsLocked(w *wire) bool {
+	if s.bytes == 0 || s.bytes+len(w.bytes) <= s.server.opts.MaxQueueBytes {
+		return true
+	}
+	s.server.stats.overflows.Add(1)
+	s.state = stateClosing // so that nobody else gets here; kill, which must not run under the lock, does the rest
+	go func() {
+		s.ended(ReasonSlowClient)
+		s.kill(ReasonSlowClient, websocket.ClosePolicyViolation)
+	}()
+	return false
+}
+
+func (s *session) appendLocked(w *wire) {
+	if s.queue == nil {
+		s.queue = s.server.batch()
+	}
+	s.queue.frames = append(s.queue.frames, w)
+	s.bytes += len(w.bytes)
+	s.queued++
+}
+
+// wakeLocked has the queue taken to the client. For a WebSocket it reports
+// whether the caller must hand the session to the writers.
+func (s *session) wakeLocked() (runnable bool) {
+	switch {
+	case s.ws != nil && !s.scheduled:
+		s.scheduled = true
+		return true
+	case s.ws == nil && s.poll != nil:
+		wake(s.poll)
+	}
+	return false
+}
+
+// wake tells a poll that waits to look again.
+func wake(poll chan struct{}) {
+	select {
+	case poll <- struct{}{}:
+	default: // it is going to look anyway
+	}
+}
+
+// send queues a packet that is not an event of the current connection: one of
+// the engine, an acknowledgement's refusal, or one that the library has encoded.
+func (s *session) send(w *wire) {
+	s.mu.Lock()
+	if s.state != stateOpen || !s.fitsLocked(w) {
+		s.mu.Unlock()
+		return
+	}
+	s.appendLocked(w)
+	runnable := s.wakeLocked()
+	s.mu.Unlock()
+	if runnable {
+		s.server.out.addOne(s)
+	}
+}
+
+// answer queues the answer to the connection's CONNECT, and behind it the
+// events that were emitted before.
+func (s *session) answer(w *wire) {
+	s.mu.Lock()
+	if s.state != stateOpen {
+		s.mu.Unlock()
+		return
+	}
+	s.appendLocked(w)
+	s.answered = true
+	for _, h := range s.held {
+		s.bytes -= len(h.bytes) // counted when it was held
+		s.appendLocked(h)
+	}
+	s.held = nil
+	for i := range s.waiters {
+		if s.waiters[i].held {
+			s.waiters[i].target, s.waiters[i].held = s.queued, false
+		}
+	}
+	runnable := s.wakeLocked()
+	s.mu.Unlock()
+	if runnable {
+		s.server.out.addOne(s)
+	}
+}
+
+// attach makes c the connection of the session, unless there is one.
+func (s *session) attach(c *Conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state != stateOpen || s.conn != nil {
+		return false
+	}
+	s.server.live.Add(1) // until OnDisconnect has returned; the session itself counts as long as it is open
+	s.conn = c
+	return true
+}
+
+// detach ends c's part in the session, which may then carry another
+// connection: its client was refused and tries again.
+func (s *session) detach(c *Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.conn != c {
+		return
+	}
+	s.conn, s.answered = nil, false
+	for _, h := range s.held {
+		s.bytes -= len(h.bytes)
+	}
+	s.held = nil
+}
+
+// take gives a writer what is queued. If there is nothing, the writer is done
+// with the session: batch is nil.
+func (s *session) take() (b *batch, ws *wsConn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state == stateClosed || s.queue == nil {
+		s.idleLocked()
+		return nil, nil
+	}
+	b, s.queue = s.queue, nil
+	return b, s.ws
+}
+
+// more reports whether there is something to write still. If not, the writer
+// is done with the session.
+func (s *session) more() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state != stateClosed && s.queue != nil {
+		return true
+	}
+	s.idleLocked()
+	return false
+}
+
+// idleLocked is where a writer leaves the session. A session that is closing
+// has got everything out by then.
+func (s *session) idleLocked() {
+	s.scheduled = false
+	if s.state == stateClosing {
+		s.state, s.farewell = stateClosed, websocket.CloseNormalClosure
+		s.releaseLocked()
+	}
+	if s.farewell != 0 {
+		s.ws.finish(s.farewell, s.reason)
+		s.farewell = 0
+	}
+}
+
+// wrote notes that frames have been written.
+func (s *session) wrote(frames []*wire) {
+	n := 0
+	for _, w := range frames {
+		n += len(w.bytes)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state == stateClosed {
+		return
+	}
+	s.bytes -= n
+	s.written += uint64(len(frames))
+	if len(s.waiters) == 0 {
+		return
+	}
+	keep := s.waiters[:0]
+	for _, w := range s.waiters {
+		if w.held || w.target > s.written {
+			keep = append(keep, w)
+		} else {
+			close(w.done)
+		}
+	}
+	s.waiters = keep
+}
+
+// flush waits until everything that is held or queued for c has been written.
+func (s *session) flush(ctx context.Context, c *Conn) error {
+	s.mu.Lock()
+	if s.state == stateClosed || s.conn != c || len(s.held) == 0 && s.written == s.queued {
+		s.mu.Unlock()
+		return nil
+	}
+	done := make(chan struct{})
+	s.waiters = append(s.waiters, waiter{target: s.queued, held: len(s.held) > 0, done: done})
+	s.mu.Unlock()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// shutdown ends the session for the given reason after what is queued, and the
+// final packets, have been written. If c is not nil, it must be the session's
+// connection still.
+func (s *session) shutdown(c *Conn, reason string, final ...*wire) {
+	s.mu.Lock()
+	if s.state != stateOpen || c != nil && s.conn != c {
+		s.mu.Unlock()
+		return
+	}
+	s.state, s.reason = stateClosing, reason
+	for _, w := range final {
+		s.appendLocked(w)
+	}
+	s.graceLocked()
+	runnable := s.wakeLocked()
+	s.mu.Unlock()
+	if runnable {
+		s.server.out.addOne(s)
+	}
+	s.ended(reason)
+}
+
+// graceLocked limits how long a closing session waits for its client to take
+// what is left: over WebSocket, to read it; when polling, to come for it.
+func (s *session) graceLocked() {
+	switch {
+	case s.timer == nil:
+	case s.ws != nil:
+		s.timer.Reset(s.server.opts.WriteTimeout)
+	default:
+		s.timer.Reset(lingerTimeout)
+	}
+}
+
+// kill ends the session at once. A WebSocket client is told the code, if it is
+// not 0 and can be told without waiting.
+func (s *session) kill(reason string, code int) {
+	s.mu.Lock()
+	if s.state == stateClosed {
+		s.mu.Unlock()
+		return
+	}
+	first := s.state == stateOpen
+	s.state, s.reason = stateClosed, reason
+	s.releaseLocked()
+	ws, probe := s.ws, s.probe
+	switch {
+	case ws == nil:
+	case code == 0:
+		ws.close()
+	case s.scheduled:
+		s.farewell = code
+		ws.linger() // which also ends the writer's work, if the client does not read
+	default:
+		ws.finish(code, reason)
+	}
+	s.mu.Unlock()
+	if probe != nil {
+		probe.close()
+	}
+	if first {
+		s.ended(reason)
+	}
+	if ws == nil {
+		s.server.remove(s)
+	}
+}
+
+// releaseLocked lets go of everything that waits for or belongs to an open session.
+func (s *session) releaseLocked() {
+	if s.timer != nil {
+		s.timer.Stop()
+	}
+	for _, w := range s.waiters {
+		close(w.done)
+	}
+	s.waiters, s.held, s.queue, s.bytes = nil, nil, nil, 0
+	if s.poll != nil {
+		wake(s.poll)
+	}
+}
+
+// ended tells the connection and the library that nothing further goes either
+// way. It is called once, by whoever took the session out of stateOpen.
+func (s *session) ended(reason string) {
+	s.mu.Lock()
+	c, announced := s.conn, s.announced
+	s.mu.Unlock()
+	if c != nil {
+		c.end(reason)
+	}
+	if announced {
+		s.lib.Emit("close", reason, nil)
+	}
+}
+
+// start begins the heartbeat.
+func (s *session) start() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state == stateClosed {
+		return
+	}
+	s.timer = time.AfterFunc(s.server.opts.PingInterval, s.beat)
+	if s.state == stateClosing {
+		s.graceLocked()
+	}
+}
+
+// beat is what the timer calls: it is time for a ping, or too late for a pong,
+// or for a client to take what is left.
+func (s *session) beat() {
+	s.mu.Lock()
+	switch {
+	case s.state == stateOpen && !s.pinged:
+		s.pinged = true
+		s.timer.Reset(s.server.opts.PingTimeout)
+		s.mu.Unlock()
+		s.send(s.server.ping)
+	case s.state == stateOpen:
+		s.mu.Unlock()
+		s.kill(ReasonPingTimeout, websocket.CloseNormalClosure)
+	default:
+		s.mu.Unlock()
+		s.kill(ReasonSlowClient, 0)
+	}
+}
+
+// pong is the client's answer to a ping.
+func (s *session) pong() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state == stateOpen && s.timer != nil {
+		s.pinged = false
+		s.timer.Reset(s.server.opts.PingInterval)
+	}
+}
+
+// cut closes a WebSocket that waits for its client to close its end.
+func (s *session) cut() {
+	s.mu.Lock()
+	ws := s.ws
+	s.mu.Unlock()
+	if ws != nil {
+		ws.close()
+	}
+}

@@ -1,0 +1,234 @@
+package socket
+
+import (
+	"context"
+	"errors"
+	"os"
+	"sync"
+	"time"
+)
+
+// chunkBytes is how much is written to a connection at once. What is queued is
+// gathered into a buffer of this size; a frame that is larger goes out by itself.
+const chunkBytes = 64 << 10
+
+// writers write what is queued. There are at most max of them, they live only
+// while there is something to write, and none of them ever waits for a client:
+// a connection whose socket buffer is full gets a goroutine of its own.
+type writers struct {
+	max     int
+	timeout time.Duration // for one chunk to a client that does not keep up
+	pool    sync.Pool     // of *chunk
+
+	mu      sync.Mutex
+	ready   sessionList
+	running int           // writers
+	slow    int           // goroutines that wait for one client
+	idle    chan struct{} // closed when neither runs; nil if nobody waits for that
+}
+
+// chunk is a writer's buffer, and its attempt at writing without blocking.
+type chunk struct {
+	buf []byte
+	attempt
+}
+
+func newWriters(limit int, timeout time.Duration) *writers {
+	return &writers{
+		max:     limit,
+		timeout: timeout,
+		pool:    sync.Pool{New: func() any { return &chunk{buf: make([]byte, 0, chunkBytes), attempt: newAttempt()} }},
+	}
+}
+
+// sessionList is a list of sessions linked by their next field. A session is
+// in one list at most: its scheduled field sees to that.
+type sessionList struct {
+	head, tail *session
+	n          int
+}
+
+func (l *sessionList) push(s *session) {
+	if l.head == nil {
+		l.head = s
+	} else {
+		l.tail.next = s
+	}
+	l.tail = s
+	l.n++
+}
+
+func (l *sessionList) pop() *session {
+	s := l.head
+	if s != nil {
+		l.head, s.next = s.next, nil
+		l.n--
+	}
+	return s
+}
+
+// addOne has what is queued for s written.
+func (p *writers) addOne(s *session) {
+	var l sessionList
+	l.push(s)
+	p.add(&l)
+}
+
+// add has what is queued for the sessions written, and empties the list.
+func (p *writers) add(l *sessionList) {
+	if l.n == 0 {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ready.head == nil {
+		p.ready = *l
+	} else {
+		p.ready.tail.next = l.head
+		p.ready.tail = l.tail
+		p.ready.n += l.n
+	}
+	*l = sessionList{}
+	for p.running < p.max && p.running < p.ready.n {
+		p.running++
+		go p.run()
+	}
+}
+
+// run serves sessions until none is ready.
+func (p *writers) run() {
+	c := p.pool.Get().(*chunk) //nolint:forcetypeassert // the pool's New
+	for {
+		p.mu.Lock()
+		s := p.ready.pop()
+		if s == nil {
+			p.running--
+			p.signalLocked()
+			p.mu.Unlock()
+			p.pool.Put(c)
+			return
+		}
+		p.mu.Unlock()
+		c = p.serve(s, c)
+	}
+}
+
+// serve writes what is queued for s now. If the client does not take it all,
+// the rest and the buffer it is in go to a goroutine of its own.
+func (p *writers) serve(s *session, c *chunk) *chunk {
+	batch, ws := s.take()
+	if batch == nil {
+		return c
+	}
+	for rest := batch.frames; len(rest) > 0; {
+		data, n := c.gather(rest)
+		written, err := c.write(ws.raw, data)
+		if err != nil {
+			s.fail(err)
+			s.server.recycle(batch)
+			return c
+		}
+		if written < len(data) {
+			p.mu.Lock()
+			p.slow++
+			p.mu.Unlock()
+			go p.serveSlow(s, ws, c, data[written:], batch, n, len(batch.frames)-len(rest))
+			return p.pool.Get().(*chunk) //nolint:forcetypeassert // the pool's New
+		}
+		s.wrote(rest[:n])
+		rest = rest[n:]
+	}
+	s.server.recycle(batch)
+	if s.more() {
+		p.addOne(s)
+	}
+	return c
+}
+
+// gather puts as many frames as fit into the buffer, and returns what to write
+// and how many frames that is.
+func (c *chunk) gather(frames []*wire) (data []byte, n int) {
+	c.buf = c.buf[:0]
+	for n < len(frames) && len(c.buf)+len(frames[n].bytes) <= cap(c.buf) {
+		c.buf = append(c.buf, frames[n].bytes...)
+		n++
+	}
+	if n == 0 {
+		return frames[0].bytes, 1
+	}
+	return c.buf, n
+}
+
+// serveSlow writes the rest of a chunk, the rest of its batch and whatever has
+// gathered meanwhile, waiting for the client where need be.
+func (p *writers) serveSlow(s *session, ws *wsConn, c *chunk, data []byte, batch *batch, n, from int) {
+	defer func() {
+		p.pool.Put(c)
+		p.mu.Lock()
+		p.slow--
+		p.signalLocked()
+		p.mu.Unlock()
+	}()
+	rest := batch.frames[from:]
+	for {
+		for {
+			if err := ws.writeBlocking(data, p.timeout); err != nil {
+				s.fail(err)
+				s.server.recycle(batch)
+				return
+			}
+			s.wrote(rest[:n])
+			if rest = rest[n:]; len(rest) == 0 {
+				break
+			}
+			data, n = c.gather(rest)
+		}
+		s.server.recycle(batch)
+		if !s.more() {
+			return
+		}
+		if batch, ws = s.take(); batch == nil {
+			return
+		}
+		rest = batch.frames
+		data, n = c.gather(rest)
+	}
+}
+
+// signalLocked tells who waits for it that nothing is being written.
+func (p *writers) signalLocked() {
+	if p.running+p.slow == 0 && p.idle != nil {
+		close(p.idle)
+		p.idle = nil
+	}
+}
+
+// wait returns when nothing is being written any more.
+func (p *writers) wait(ctx context.Context) error {
+	p.mu.Lock()
+	if p.running+p.slow == 0 {
+		p.mu.Unlock()
+		return nil
+	}
+	if p.idle == nil {
+		p.idle = make(chan struct{})
+	}
+	idle := p.idle
+	p.mu.Unlock()
+	select {
+	case <-idle:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// fail ends a session to which writing has failed.
+func (s *session) fail(err error) {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		s.server.stats.writeTimeouts.Add(1)
+		s.kill(ReasonSlowClient, 0)
+		return
+	}
+	s.kill(ReasonTransportError, 0)
+}
