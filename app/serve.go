@@ -10,7 +10,9 @@ import (
 	"parley/app/auth"
 	"parley/app/config"
 	"parley/app/registry"
+	"parley/app/store"
 	"parley/app/telemetry"
+	"parley/modules/seed"
 )
 
 // ServeOptions are what a server is started with.
@@ -75,7 +77,14 @@ func summarize(out io.Writer, cfg config.Config, s *server) {
 	}
 }
 
-// demo seeds what --demo promises.
-func demo(context.Context, config.Config, *slog.Logger, io.Writer) error {
-	return nil
+// demo seeds what --demo promises, and says how to sign in.
+func demo(ctx context.Context, cfg config.Config, log *slog.Logger, out io.Writer) error {
+	return withStore(ctx, cfg, log, func(s *store.Store) error {
+		login, err := seed.New(s, newPasswords(cfg), cfg.Message.EagerRecipients).Demo(ctx)
+		if err != nil {
+			return fmt.Errorf("seed the demo: %w", err)
+		}
+		_, _ = fmt.Fprintf(out, "Demo: sign in as %s, with the password %s\n", strings.Join(login.Usernames, ", "), login.Password)
+		return nil
+	})
 }
