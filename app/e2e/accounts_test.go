@@ -273,7 +273,7 @@ func TestDisabledUser(t *testing.T) {
 		for i, transport := range []sockettest.Transport{sockettest.WebSocket, sockettest.Polling, sockettest.Upgrade, sockettest.WebSocket} {
 			client, err := sockettest.Dial(t.Context(), c.socket(i), sockettest.Options{Token: signedIn.AccessToken, Transport: transport})
 			require.NoError(t, err)
-			defer client.Close()
+			t.Cleanup(client.Close)
 			_, err = client.Await(t.Context(), event.Subscribed)
 			require.NoError(t, err)
 			clients = append(clients, client)

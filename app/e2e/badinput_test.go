@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -41,20 +42,36 @@ func (b *bystanders) areServed() {
 	b.listener.await(func() bool { return len(b.listener.contents) == b.said && b.listener.subscribed == 1 }, "what was said, live")
 }
 
-// exchange sends bytes to a server, whatever they are, and reads the answer.
+// exchange sends bytes to a server, whatever they are, and returns the answer.
 func exchange(t *testing.T, addr, raw string) answer {
 	t.Helper()
-	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", addr)
+	a, err := roundTrip(t.Context(), addr, raw)
 	require.NoError(t, err)
+	return a
+}
+
+// roundTrip is exchange for other goroutines than the test's.
+func roundTrip(ctx context.Context, addr, raw string) (answer, error) {
+	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return answer{}, err
+	}
 	defer func() { _ = conn.Close() }()
-	require.NoError(t, conn.SetDeadline(time.Now().Add(patience)))
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		return answer{}, err
+	}
 	go func() { _, _ = io.WriteString(conn, raw) }() // a server may answer, and close, before it has read all
-	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
-	require.NoError(t, err)
+	return readAnswer(bufio.NewReader(conn))
+}
+
+func readAnswer(r *bufio.Reader) (answer, error) {
+	resp, err := http.ReadResponse(r, nil)
+	if err != nil {
+		return answer{}, err
+	}
 	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(resp.Body)
-	require.NoError(t, err)
-	return answer{resp.StatusCode, resp.Header, body}
+	return answer{resp.StatusCode, resp.Header, body}, err
 }
 
 // describe puts everything that a client may rely on in one line: the status and, of a problem, its code, its detail and what is
@@ -132,10 +149,9 @@ func TestBadRequests(t *testing.T) {
 	t.Parallel()
 	c := startEmbedded(t, nil)
 	b := c.bystanders(t)
-	messages := "POST /api/v1" + messagesPath(b.channel)
 	var all []badRequest
 	all = append(all, badBodies()...)
-	all = append(all, badFields(messages)...)
+	all = append(all, badFields(b.channel)...)
 	all = append(all, badAddresses(b.channel)...)
 	all = append(all, badQueries(b.channel)...)
 	all = append(all, badHeads()...)
@@ -223,10 +239,11 @@ func manyFields(n int) string {
 }
 
 // badFields are well-formed bodies with contents that break a rule.
-func badFields(messages string) []badRequest {
+func badFields(ch channel) []badRequest {
 	signedIn := bearerHead + jsonHead
 	group := "POST /api/v1/groups"
-	members := strings.TrimSuffix(messages[:strings.Index(messages, "/channels/")], "/") + "/members"
+	members := fmt.Sprintf("POST /api/v1/groups/%d/members", ch.GroupID)
+	messages := "POST /api/v1" + messagesPath(ch)
 	return []badRequest{
 		{"a short name, a short password", "POST /api/v1/auth/register", jsonHead, `{"username":"x","password":"y","displayName":"\u200b"}`, "400 validation_failed; username must have 3 to 32 characters of a–z, 0–9, _ . and -, the first one a letter or digit; password must have 8 to 256 characters; displayName must have 1 to 64 characters, one of them visible"},
 		{"letters that look alike", "POST /api/v1/auth/register", jsonHead, `{"username":"mallоry","password":"a good password"}`, "400 validation_failed; username must have 3 to 32 characters of a–z, 0–9, _ . and -, the first one a letter or digit"},
