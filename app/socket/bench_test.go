@@ -2,10 +2,12 @@ package socket
 
 import (
 	"fmt"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"runtime"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,17 +22,21 @@ func BenchmarkFanOut(b *testing.B) {
 			f := newFixture(b, Options{PingInterval: time.Hour})
 			all := newCrowd(b, f, size.clients)
 			stream := numberStream(size.burst)
+			var reading sync.WaitGroup
+			for _, c := range all {
+				go func() { // ends with the connection
+					for buf := make([]byte, 16<<10); c.follow(stream, buf) == nil; reading.Done() {
+						c.read = 0
+					}
+				}()
+			}
 			b.ReportAllocs()
 			for b.Loop() {
-				done := make(chan error, 1)
-				for _, c := range all {
-					c.read = 0
-				}
-				go func() { done <- all.follow(stream) }()
+				reading.Add(size.clients)
 				for i := range size.burst {
 					f.Broadcast("n", numberFrame(i), "")
 				}
-				require.NoError(b, <-done)
+				reading.Wait()
 			}
 			b.ReportMetric(float64(b.N*size.clients*size.burst)/b.Elapsed().Seconds(), "deliveries/s")
 		})
@@ -63,31 +69,38 @@ func BenchmarkBroadcast(b *testing.B) {
 	}
 }
 
-// BenchmarkIdle measures what a connection that does nothing costs the server's process, with the clients in another one.
+// BenchmarkIdle measures what a connection that does nothing costs the server's process; the clients are in another one.
 func BenchmarkIdle(b *testing.B) {
 	const clients = 2000
 	for b.Loop() {
-		f := newFixture(b, Options{})
-		runtime.GC()
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
+		s, err := New(Options{})
+		require.NoError(b, err)
+		h := httptest.NewServer(s.Handler())
+		heapBefore, stackBefore := memory()
 		child := exec.Command(os.Args[0])
-		child.Env = append(os.Environ(), childMode+"=idle-clients", "URL="+f.url, "CLIENTS="+strconv.Itoa(clients))
+		child.Env = append(os.Environ(), childMode+"=idle-clients", "URL="+h.URL, "CLIENTS="+strconv.Itoa(clients))
 		child.Stderr = os.Stderr
 		stop, err := child.StdinPipe()
 		require.NoError(b, err)
 		require.NoError(b, child.Start())
-		require.NoError(b, waitFor(b, func() bool { return f.Stats().Connections == clients }))
-		for range 3 {
-			runtime.GC()
-		}
-		runtime.ReadMemStats(&after)
-		heap := after.HeapInuse - before.HeapInuse
-		stack := after.StackInuse - before.StackInuse
-		b.ReportMetric(float64(heap+stack)/clients, "B/conn")
-		b.ReportMetric(float64(heap)/clients, "heap-B/conn")
-		b.ReportMetric(float64(stack)/clients, "stack-B/conn")
+		require.NoError(b, waitFor(b, func() bool { return s.Stats().Connections == clients }))
+		heap, stack := memory()
+		b.ReportMetric((heap+stack-heapBefore-stackBefore)/clients, "B/conn")
+		b.ReportMetric((heap-heapBefore)/clients, "heap-B/conn")
+		b.ReportMetric((stack-stackBefore)/clients, "stack-B/conn")
 		require.NoError(b, stop.Close())
 		require.NoError(b, child.Wait())
+		require.NoError(b, s.Drain(testContext(b)))
+		h.Close()
 	}
+}
+
+// memory is what the process uses of heap and stacks, in bytes.
+func memory() (heap, stack float64) {
+	for range 3 { // stacks shrink by half at a time
+		runtime.GC()
+	}
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return float64(m.HeapInuse), float64(m.StackInuse)
 }
