@@ -94,6 +94,14 @@ func cleanEnv() []string {
 // serve starts `parley serve` with the given configuration and waits until it is ready.
 func serve(t testing.TB, name string, env map[string]string) *process {
 	t.Helper()
+	p := launch(t, name, env)
+	p.ready()
+	return p
+}
+
+// launch is serve without the wait.
+func launch(t testing.TB, name string, env map[string]string) *process {
+	t.Helper()
 	p := &process{t: t, name: name, args: []string{"serve"}, env: cleanEnv(), addr: freeAddr(t)}
 	for k, v := range env {
 		p.env = append(p.env, k+"="+v)
@@ -106,7 +114,6 @@ func serve(t testing.TB, name string, env map[string]string) *process {
 			t.Logf("log of %s:\n%s", name, tail(p.log.String(), 60))
 		}
 	})
-	p.ready()
 	return p
 }
 
