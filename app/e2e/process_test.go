@@ -33,7 +33,8 @@ func run(m *testing.M) int {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	binary = filepath.Join(dir, "parley")
-	build := exec.Command("go", "build", "-o", binary, "parley") //nolint:noctx // bounded by the test run
+	args := append([]string{"build", "-o", binary}, buildFlags...)
+	build := exec.Command("go", append(args, "parley")...) //nolint:noctx,gosec // bounded by the test run; the arguments are ours
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "building parley: %v\n%s", err, out)
 		return 1

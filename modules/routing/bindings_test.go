@@ -115,7 +115,7 @@ func TestBindsOnceForManyNeeds(t *testing.T) {
 		require.Equal(t, calls, b.calls, "a bound key needs no call")
 
 		bindings.Release("channel:1")
-		time.Sleep(2 * delay)
+		<-time.After(2 * delay)
 		require.True(t, b.has("channel:1"), "still needed once")
 	})
 }
@@ -127,11 +127,11 @@ func TestUnbindsLateAndOnlyWhatIsStillUnused(t *testing.T) {
 		bindings := start(t, b)
 		<-bindings.Acquire("channel:1", "channel:2")
 		bindings.Release("channel:1", "channel:2")
-		time.Sleep(delay - time.Second)
+		<-time.After(delay - time.Second)
 		require.True(t, b.has("channel:1"))
 		require.True(t, b.has("channel:2"))
 		bindings.Acquire("channel:2")
-		time.Sleep(2 * time.Second)
+		<-time.After(2 * time.Second)
 		synctest.Wait()
 		require.False(t, b.has("channel:1"), "unused for longer than the delay")
 		require.True(t, b.has("channel:2"), "wanted again meanwhile")
@@ -250,7 +250,7 @@ func (m *model) apply(o op) {
 			m.open = m.open[1:]
 		}
 	case "wait":
-		time.Sleep(o.wait)
+		<-time.After(o.wait)
 		synctest.Wait()
 		m.check()
 	case "reset":
@@ -286,7 +286,7 @@ func (m *model) check() {
 // finish holds in the end: with a healthy broker and enough time, exactly the needed keys are bound.
 func (m *model) finish() {
 	m.broker.set(0)
-	time.Sleep(3 * delay)
+	<-time.After(3 * delay)
 	synctest.Wait()
 	m.check()
 	needed := make(map[string]bool)
