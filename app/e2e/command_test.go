@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os/exec"
 	"strings"
 	"testing"
@@ -18,9 +19,16 @@ type outcome struct {
 }
 
 // command runs the executable to its end, whatever that is.
-func command(t *testing.T, env map[string]string, stdin string, args ...string) outcome {
+func command(t testing.TB, env map[string]string, stdin string, args ...string) outcome {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	o, err := runCommand(t.Context(), env, stdin, args...)
+	require.NoError(t, err)
+	return o
+}
+
+// runCommand is command for other goroutines than the test's.
+func runCommand(ctx context.Context, env map[string]string, stdin string, args ...string) (outcome, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, binary, args...)
 	cmd.Env = cleanEnv()
@@ -31,12 +39,13 @@ func command(t *testing.T, env map[string]string, stdin string, args ...string) 
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
-	exit := &exec.ExitError{}
-	if !errors.As(err, &exit) {
-		require.NoError(t, err)
+	if ctx.Err() != nil {
+		return outcome{}, fmt.Errorf("parley %s does not end: %s%s", strings.Join(args, " "), &stdout, &stderr)
 	}
-	require.NoError(t, ctx.Err(), "parley %s does not end\n%s%s", strings.Join(args, " "), &stdout, &stderr)
-	return outcome{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
+	if exit := (&exec.ExitError{}); err != nil && !errors.As(err, &exit) {
+		return outcome{}, err
+	}
+	return outcome{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}, nil
 }
 
 // inEachSetupWith runs a scenario everywhere, with some of the configuration changed.
