@@ -44,7 +44,7 @@ func TestPlans(t *testing.T) {
 		if *update {
 			require.NoError(t, os.WriteFile(path, []byte(got), 0o600))
 		}
-		want, err := os.ReadFile(path) //nolint:gosec // a golden file
+		want, err := os.ReadFile(path)
 		require.NoError(t, err)
 		require.Equal(t, string(want), got, "%v", roles)
 

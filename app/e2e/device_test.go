@@ -215,8 +215,9 @@ func (d *device) await(holds func() bool, what string) {
 		case <-changed:
 		case <-deadline.C:
 			d.mu.Lock()
-			defer d.mu.Unlock()
-			d.t.Fatalf("%s waits in vain for %s; it has got %v", d.person.name, what, summary(d.events))
+			got := summary(d.events)
+			d.mu.Unlock()
+			d.t.Fatalf("%s waits in vain for %s; it has got %v", d.person.name, what, got)
 		}
 	}
 }

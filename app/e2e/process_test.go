@@ -34,7 +34,7 @@ func run(m *testing.M) int {
 	defer func() { _ = os.RemoveAll(dir) }()
 	binary = filepath.Join(dir, "parley")
 	args := append([]string{"build", "-o", binary}, buildFlags...)
-	build := exec.Command("go", append(args, "parley")...) //nolint:noctx,gosec // bounded by the test run; the arguments are ours
+	build := exec.Command("go", append(args, "parley")...)
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "building parley: %v\n%s", err, out)
 		return 1
@@ -121,7 +121,7 @@ func launch(t testing.TB, name string, env map[string]string) *process {
 // start runs the executable; the log goes on where it was.
 func (p *process) start() {
 	p.t.Helper()
-	p.cmd = exec.Command(binary, p.args...) //nolint:noctx // ended by kill or stop
+	p.cmd = exec.Command(binary, p.args...)
 	p.cmd.Env = p.env
 	p.cmd.Stdout, p.cmd.Stderr = &p.log, &p.log
 	p.cmd.SysProcAttr = dieWithParent()

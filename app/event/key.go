@@ -31,5 +31,5 @@ func PartitionKey(partition int) string { return "group.message." + strconv.Itoa
 func Partition(channelID int64, n int) int {
 	h := fnv.New32a()
 	_, _ = h.Write(strconv.AppendInt(nil, channelID, 10))
-	return int(h.Sum32() % uint32(n)) //nolint:gosec // n is a small positive number
+	return int(h.Sum32() % uint32(n))
 }

@@ -46,7 +46,7 @@ func (p *Problem) Error() string {
 
 // Is reports whether target is a problem with the same code.
 func (p *Problem) Is(target error) bool {
-	t, ok := target.(*Problem) //nolint:errorlint // Is is called for each link of the chain
+	t, ok := target.(*Problem)
 	return ok && t.Code == p.Code
 }
 

@@ -145,7 +145,7 @@ func (a *API) getGroup(c echo.Context, me int64, at place) (Group, error) {
 }
 
 func (a *API) updateGroup(c echo.Context, me int64, at place) (Group, error) {
-	var body GroupPatch
+	var body Patch
 	if err := web.Bind(c, &body); err != nil {
 		return Group{}, err
 	}

@@ -138,7 +138,7 @@ func TestEveryEndpoint(t *testing.T) {
 		require.Equal(t, "owner", g["role"])
 		require.Regexp(t, `^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$`, g["createdAt"])
 		require.Equal(t, "general", at(t, g, "channels", 0, "name"))
-		require.ElementsMatch(t, openKeys, keys(at(t, g, "channels", 0).(map[string]any))) //nolint:errcheck,forcetypeassert // as good
+		require.ElementsMatch(t, openKeys, keys(at(t, g, "channels", 0).(map[string]any))) //nolint:forcetypeassert // as good
 		group := fmt.Sprint("/groups/", g["id"])
 
 		list, _ := c.listed(ann, "/groups")
@@ -153,7 +153,7 @@ func TestEveryEndpoint(t *testing.T) {
 		m := c.ok(201, ann, "POST", group+"/members", `{"userId": 2}`)
 		require.ElementsMatch(t, memberKeys, keys(m))
 		require.Equal(t, "member", m["role"])
-		require.ElementsMatch(t, userKeys, keys(at(t, m, "user").(map[string]any))) //nolint:errcheck,forcetypeassert // as good
+		require.ElementsMatch(t, userKeys, keys(at(t, m, "user").(map[string]any))) //nolint:forcetypeassert // as good
 		m = c.ok(200, ann, "PATCH", group+"/members/2", `{"role": "admin"}`)
 		require.ElementsMatch(t, memberKeys, keys(m))
 		require.Equal(t, "admin", m["role"])

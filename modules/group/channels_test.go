@@ -41,7 +41,7 @@ func TestPublicChannel(t *testing.T) {
 		require.Equal(t, &event.Change{
 			Kind: event.ChannelsAdded, GroupID: g.ID, Channels: []int64{c.ID}, Version: 1,
 		}, events[0].Change)
-		told := payload(t, events[0])["channel"].(map[string]any) //nolint:errcheck,forcetypeassert // a panic is as good
+		told := payload(t, events[0])["channel"].(map[string]any) //nolint:forcetypeassert // a panic is as good
 		require.Equal(t, "news-ä", told["name"])
 		require.Equal(t, false, told["private"])
 		require.Equal(t, event.ChannelUpdated, events[1].Event)
@@ -121,7 +121,7 @@ func TestPrivateChannel(t *testing.T) {
 		require.Equal(t, &event.Change{
 			Kind: event.ChannelsAdded, UserID: cat, GroupID: g.ID, Channels: []int64{c.ID}, Version: 2,
 		}, events[1].Change)
-		told := payload(t, events[1])["channel"].(map[string]any) //nolint:errcheck,forcetypeassert // a panic is as good
+		told := payload(t, events[1])["channel"].(map[string]any) //nolint:forcetypeassert // a panic is as good
 		require.EqualValues(t, 1, told["lastSeq"])
 		require.EqualValues(t, 1, told["readSeq"])
 		require.EqualValues(t, 0, told["unread"])

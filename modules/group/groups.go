@@ -12,8 +12,8 @@ type NewGroup struct {
 	Description string `json:"description"`
 }
 
-// GroupPatch changes what is not nil.
-type GroupPatch struct {
+// Patch changes what is not nil.
+type Patch struct {
 	Name        *string `json:"name"`
 	Description *string `json:"description"`
 }
@@ -53,7 +53,7 @@ func (s *Service) Get(ctx context.Context, actorID, groupID int64) (Group, error
 }
 
 // Update changes a group and returns it as the actor sees it.
-func (s *Service) Update(ctx context.Context, actorID, groupID int64, p GroupPatch) (seen Group, err error) {
+func (s *Service) Update(ctx context.Context, actorID, groupID int64, p Patch) (seen Group, err error) {
 	var c checks
 	name, description := given(p.Name, c.groupName), given(p.Description, c.description)
 	if err := c.err(); err != nil {

@@ -40,7 +40,7 @@ func TestCreateGroup(t *testing.T) {
 		require.Equal(t, &event.Change{
 			Kind: event.GroupJoined, UserID: ann, GroupID: g.ID, Channels: []int64{g.Channels[0].ID}, Version: 1,
 		}, events[0].Change)
-		told := payload(t, events[0])["group"].(map[string]any) //nolint:errcheck,forcetypeassert // a panic is as good
+		told := payload(t, events[0])["group"].(map[string]any) //nolint:forcetypeassert // a panic is as good
 		require.Equal(t, "owner", told["role"])
 		require.Len(t, told["channels"], 1)
 
@@ -119,13 +119,13 @@ func TestUpdateGroup(t *testing.T) {
 		t := w.t
 		g := w.group()
 		name, description := " Operations ", "All of it"
-		changed, err := w.Update(w.ctx(), ben, g.ID, GroupPatch{Name: &name})
+		changed, err := w.Update(w.ctx(), ben, g.ID, Patch{Name: &name})
 		require.NoError(t, err)
 		require.Equal(t, "Operations", changed.Name)
 		require.Equal(t, RoleAdmin, changed.Role)
 		require.Len(t, changed.Channels, 1)
 		require.Equal(t, " Operations ", name, "the patch itself is not changed")
-		changed, err = w.Update(w.ctx(), ann, g.ID, GroupPatch{Description: &description})
+		changed, err = w.Update(w.ctx(), ann, g.ID, Patch{Description: &description})
 		require.NoError(t, err)
 		require.Equal(t, "Operations", changed.Name)
 		require.Equal(t, "All of it", changed.Description)
@@ -141,17 +141,17 @@ func TestUpdateGroup(t *testing.T) {
 			"id": float64(g.ID), "name": "Operations", "description": "All of it", "createdAt": events[1].createdAt(t),
 		}}, payload(t, events[1]))
 
-		_, err = w.Update(w.ctx(), ann, g.ID, GroupPatch{})
+		_, err = w.Update(w.ctx(), ann, g.ID, Patch{})
 		require.NoError(t, err)
 		require.Empty(t, w.take(), "nothing has changed")
 		empty := ""
-		_, err = w.Update(w.ctx(), ann, g.ID, GroupPatch{Name: &empty})
+		_, err = w.Update(w.ctx(), ann, g.ID, Patch{Name: &empty})
 		require.ErrorIs(t, err, problem.Invalid)
-		_, err = w.Update(w.ctx(), cat, g.ID, GroupPatch{Name: &name})
+		_, err = w.Update(w.ctx(), cat, g.ID, Patch{Name: &name})
 		require.ErrorIs(t, err, problem.Forbidden)
-		_, err = w.Update(w.ctx(), dan, g.ID, GroupPatch{Name: &name})
+		_, err = w.Update(w.ctx(), dan, g.ID, Patch{Name: &name})
 		require.ErrorIs(t, err, ErrGroupNotFound)
-		_, err = w.Update(w.ctx(), ann, g.ID+100, GroupPatch{Name: &name})
+		_, err = w.Update(w.ctx(), ann, g.ID+100, Patch{Name: &name})
 		require.ErrorIs(t, err, ErrGroupNotFound)
 		require.Zero(t, w.number(`SELECT version FROM groups WHERE id = ?`, g.ID))
 	})
@@ -160,7 +160,7 @@ func TestUpdateGroup(t *testing.T) {
 // createdAt is the time in a GROUP_UPDATED.
 func (e published) createdAt(t *testing.T) any {
 	t.Helper()
-	return payload(t, e)["group"].(map[string]any)["createdAt"] //nolint:errcheck,forcetypeassert // a panic is as good
+	return payload(t, e)["group"].(map[string]any)["createdAt"] //nolint:forcetypeassert // a panic is as good
 }
 
 func TestDeleteGroupLeavesNothing(t *testing.T) {
@@ -187,7 +187,7 @@ func TestDeleteGroupLeavesNothing(t *testing.T) {
 		require.Equal(t, &event.Change{Kind: event.GroupDeleted, GroupID: g.ID, Version: 1}, events[0].Change)
 		require.Equal(t, map[string]any{"groupId": float64(g.ID)}, payload(t, events[0]))
 		require.Equal(t, []string{"flush", "fence 0"}, w.steps.take())
-		require.Equal(t, versions, []int64{w.userVersion(ann), w.userVersion(ben), w.userVersion(cat)})
+		require.Equal(t, []int64{w.userVersion(ann), w.userVersion(ben), w.userVersion(cat)}, versions)
 
 		w.requireRows(map[string]int64{
 			"groups": 1, "group_members": 3, "channels": 1, "channel_members": 0, "channel_cursors": 3,

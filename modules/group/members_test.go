@@ -31,7 +31,7 @@ func TestAddMember(t *testing.T) {
 			Kind: event.GroupJoined, UserID: dan, GroupID: g.ID, Channels: []int64{g.Channels[0].ID, public.ID},
 			Version: 1, GroupVersion: 1, // of the channel "news"
 		}, events[0].Change)
-		told := payload(t, events[0])["group"].(map[string]any) //nolint:errcheck,forcetypeassert // a panic is as good
+		told := payload(t, events[0])["group"].(map[string]any) //nolint:forcetypeassert // a panic is as good
 		require.Equal(t, "member", told["role"])
 		require.Len(t, told["channels"], 2)
 
@@ -41,7 +41,7 @@ func TestAddMember(t *testing.T) {
 		require.Nil(t, events[1].Change)
 		told = payload(t, events[1])
 		require.EqualValues(t, g.ID, told["groupId"])
-		require.Equal(t, "member", told["member"].(map[string]any)["role"]) //nolint:errcheck,forcetypeassert // a panic is as good
+		require.Equal(t, "member", told["member"].(map[string]any)["role"]) //nolint:forcetypeassert // a panic is as good
 		require.Equal(t, []string{"flush"}, w.steps.take(), "a fence is for what is taken away")
 
 		seen, err := w.Get(w.ctx(), dan, g.ID)
@@ -239,11 +239,11 @@ func TestRoles(t *testing.T) {
 			require.Equal(t, event.GroupKey(g.ID), events[0].Key)
 			require.Equal(t, event.MemberUpdated, events[0].Event)
 			require.Nil(t, events[0].Change)
-			told := payload(t, events[0])["member"].(map[string]any) //nolint:errcheck,forcetypeassert // a panic is as good
+			told := payload(t, events[0])["member"].(map[string]any) //nolint:forcetypeassert // a panic is as good
 			require.Equal(t, string(tt.role), told["role"])
 		}
 		versions[0]++ // left
-		require.Equal(t, versions, []int64{w.userVersion(ann), w.userVersion(ben), w.userVersion(cat)})
+		require.Equal(t, []int64{w.userVersion(ann), w.userVersion(ben), w.userVersion(cat)}, versions)
 
 		same, err := w.SetRole(w.ctx(), ben, g.ID, cat, RoleMember)
 		require.NoError(t, err)

@@ -214,17 +214,16 @@ func (b *Bindings) Run(ctx context.Context, binder Binder) error {
 	retry.InitialInterval, retry.MaxInterval = 50*time.Millisecond, 5*time.Second
 	for ctx.Err() == nil {
 		due, err := b.step(ctx, binder)
-		pause := time.Until(due)
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case err != nil:
-			pause = retry.NextBackOff()
-			b.log.Warn("bindings could not be changed; trying again", "error", err, "in", pause)
-		default:
+		if err == nil {
 			retry.Reset()
+			b.sleep(ctx, due, time.Until(due), false)
+			continue
 		}
-		b.sleep(ctx, due, pause, err != nil)
+		pause := retry.NextBackOff()
+		if ctx.Err() == nil {
+			b.log.Warn("bindings could not be changed; trying again", "error", err, "in", pause)
+		}
+		b.sleep(ctx, due, pause, true)
 	}
 	return nil
 }

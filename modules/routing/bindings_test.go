@@ -30,7 +30,7 @@ type broker struct {
 var errBroker = errors.New("broker error")
 
 func newBroker(seed uint64) *broker {
-	return &broker{rng: rand.New(rand.NewPCG(seed, 0)), bound: make(map[string]bool)} //nolint:gosec // repeatable
+	return &broker{rng: rand.New(rand.NewPCG(seed, 0)), bound: make(map[string]bool)}
 }
 
 func (b *broker) change(ctx context.Context, keys []string, to bool) error {

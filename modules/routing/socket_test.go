@@ -123,5 +123,6 @@ func TestRouterBringsEventsToTheRoomOfTheirKey(t *testing.T) {
 
 	router.Reset(t.Context())
 	require.Equal(t, 1, s.resets)
-	require.NotEqual(t, NewServerID(), NewServerID())
+	first, second := NewServerID(), NewServerID()
+	require.NotEqual(t, first, second)
 }

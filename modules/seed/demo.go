@@ -212,7 +212,7 @@ func (s *Seeder) playChannel(t tables, channelID int64, c demoChannel, users map
 		return err
 	}
 	n := len(c.lines)
-	at := moments(rand.New(rand.NewPCG(prngSeed, uint64(channelID))), now-demoSince, now-demoSilent*int64(1+channelID%5), n)
+	at := moments(rand.New(rand.NewPCG(prngSeed, uint64(channelID))), now-demoSince, now-demoSilent*(1+channelID%5), n)
 	rows := make([]messageRow, n)
 	for i, l := range c.lines {
 		rows[i] = messageRow{

@@ -2,6 +2,7 @@ package seed
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -64,7 +65,7 @@ func groupAt(i int) theme {
 
 // channelAt is the n-th channel, from 0, of a group beside "general".
 func (t theme) channelAt(n int) channelName {
-	all := append(t.channels[:len(t.channels):len(t.channels)], commonChannels()...)
+	all := slices.Concat(t.channels, commonChannels())
 	c := all[n%len(all)]
 	if round := n / len(all); round > 0 {
 		c.name += fmt.Sprintf("-%d", round+1)

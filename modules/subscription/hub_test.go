@@ -2,7 +2,6 @@ package subscription
 
 import (
 	"context"
-	"errors"
 	"testing"
 	"time"
 
@@ -343,5 +342,5 @@ func TestDrainTellsEveryoneAndLetsNobodyIn(t *testing.T) {
 	err := late.Connect(t.Context())
 	var refused *sockettest.ConnectError
 	require.Error(t, err)
-	require.False(t, errors.As(err, &refused), "the transport ends, so that official clients come back by themselves")
+	require.NotErrorAs(t, err, &refused, "the transport ends, so that official clients come back by themselves")
 }

@@ -240,7 +240,7 @@ func (h *Hub) Drain(ctx context.Context) {
 		return
 	}
 	for _, c := range conns {
-		delay := rand.Int64N(drainSpread.Milliseconds()) //nolint:gosec // spreads load, guards nothing
+		delay := rand.Int64N(drainSpread.Milliseconds())
 		c.Emit(frame(event.Drain, map[string]int64{"reconnectInMs": delay}))
 	}
 	flush(ctx, conns)
