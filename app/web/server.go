@@ -26,6 +26,13 @@ import (
 // Base is the path under which the API lives.
 const Base = "/api/v1"
 
+// Request rate limits, per second and at once. They keep one client from starving the others, and are far
+// above what people and their programs need; an address may be that of a whole office.
+const (
+	userRate, userBurst       = 200, 1000
+	addressRate, addressBurst = 2000, 5000
+)
+
 // Options configure a Server.
 type Options struct {
 	// Addr is what to listen on, "host:port". Port 0 takes any free one; see Server.Addr.
@@ -105,8 +112,8 @@ func New(o Options) *Server {
 		auth:   o.Auth,
 		routes: make(map[string]bool),
 		health: health{ready: o.Ready, log: o.Log},
-		byUser: NewLimiter(100, 400, o.Now),
-		byAddr: NewLimiter(200, 1000, o.Now),
+		byUser: NewLimiter(userRate, userBurst, o.Now),
+		byAddr: NewLimiter(addressRate, addressBurst, o.Now),
 	}
 	s.route()
 	return s
