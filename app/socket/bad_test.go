@@ -192,29 +192,30 @@ func TestBadRequests(t *testing.T) {
 
 func TestOrigins(t *testing.T) {
 	t.Parallel()
-	get := func(t *testing.T, url, method, origin string) *http.Response {
+	get := func(t *testing.T, url, method, origin string) (int, http.Header) {
 		r, err := http.NewRequestWithContext(testContext(t), method, url+"/socket.io/?EIO=4&transport=polling", nil)
 		require.NoError(t, err)
 		r.Header.Set("Origin", origin)
 		resp, err := http.DefaultClient.Do(r)
 		require.NoError(t, err)
 		require.NoError(t, resp.Body.Close())
-		return resp
+		return resp.StatusCode, resp.Header
 	}
 	listed := newFixture(t, Options{AllowedOrigins: []string{"https://chat.example.com"}})
-	resp := get(t, listed.url, http.MethodGet, "https://chat.example.com")
-	require.Equal(t, http.StatusOK, resp.StatusCode)
-	require.Equal(t, "https://chat.example.com", resp.Header.Get("Access-Control-Allow-Origin"))
-	require.Equal(t, "Origin", resp.Header.Get("Vary"))
-	resp = get(t, listed.url, http.MethodOptions, "https://chat.example.com")
-	require.Equal(t, http.StatusNoContent, resp.StatusCode)
-	require.Equal(t, "GET, POST", resp.Header.Get("Access-Control-Allow-Methods"))
-	resp = get(t, listed.url, http.MethodGet, listed.url)
-	require.Equal(t, http.StatusOK, resp.StatusCode, "the server's own")
-	require.Empty(t, resp.Header.Get("Access-Control-Allow-Origin"))
+	status, header := get(t, listed.url, http.MethodGet, "https://chat.example.com")
+	require.Equal(t, http.StatusOK, status)
+	require.Equal(t, "https://chat.example.com", header.Get("Access-Control-Allow-Origin"))
+	require.Equal(t, "Origin", header.Get("Vary"))
+	status, header = get(t, listed.url, http.MethodOptions, "https://chat.example.com")
+	require.Equal(t, http.StatusNoContent, status)
+	require.Equal(t, "GET, POST", header.Get("Access-Control-Allow-Methods"))
+	status, header = get(t, listed.url, http.MethodGet, listed.url)
+	require.Equal(t, http.StatusOK, status, "the server's own")
+	require.Empty(t, header.Get("Access-Control-Allow-Origin"))
 
 	everywhere := newFixture(t, Options{AllowedOrigins: []string{"*"}})
-	require.Equal(t, http.StatusOK, get(t, everywhere.url, http.MethodGet, "https://anywhere.example.com").StatusCode)
+	status, _ = get(t, everywhere.url, http.MethodGet, "https://anywhere.example.com")
+	require.Equal(t, http.StatusOK, status)
 
 	for _, transport := range allTransports {
 		_, err := sockettest.Dial(testContext(t), listed.url, sockettest.Options{
@@ -238,11 +239,25 @@ func TestBadFrames(t *testing.T) {
 	waitDone(t, client)
 	require.Equal(t, ReasonProtocol, f.reason(t, conn.ID()))
 
-	for _, garbage := range []string{"\x81\x7f\xff\xff\xff\xff\xff\xff\xff\xff", "\x82", "\xff\xff\xff\xff", "\x81\x05hello", "GET / HTTP/1.1\r\n\r\n"} {
+	for _, garbage := range []string{"\x82", "\x81\xff", ""} { // and then nothing any more
 		raw := dialRaw(t, f.url)
 		_, err := raw.NetConn().Write([]byte(garbage))
 		require.NoError(t, err)
 		require.NoError(t, raw.NetConn().Close())
+	}
+	for garbage, code := range map[string]int{
+		"\xff\xff\xff\xff":       websocket.CloseProtocolError,
+		"\x81\x05hello":          websocket.CloseProtocolError, // not masked
+		"GET / HTTP/1.1\r\n\r\n": websocket.CloseProtocolError,
+		"\x81\xff" + "\x00\x00\x00\x00\x00\x01\x00\x01" + "mask": websocket.CloseMessageTooBig,
+	} {
+		raw := dialRaw(t, f.url)
+		readText(t, raw)
+		_, err := raw.NetConn().Write([]byte(garbage + strings.Repeat("more", 1000)))
+		require.NoError(t, err)
+		_, _, err = raw.ReadMessage()
+		require.True(t, websocket.IsCloseError(err, code), "%q: %v", garbage, err)
+		require.NoError(t, raw.Close())
 	}
 	require.NoError(t, waitFor(t, func() bool { return f.Stats().Sessions == 1 }))
 	require.Empty(t, bystander.Reason())

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gorilla/websocket"
 	sio "github.com/zishang520/socket.io/v2/socket"
 
 	"parley/app/problem"
@@ -163,7 +164,7 @@ func (c *Conn) guard(run func()) {
 	defer func() {
 		if p := recover(); p != nil {
 			c.server.log.Error("a handler panicked", "panic", p, "stack", string(debug.Stack()))
-			c.session.kill(ReasonPanic, 0)
+			c.session.kill(ReasonPanic, websocket.CloseInternalServerErr)
 		}
 	}()
 	run()

@@ -111,7 +111,7 @@ func newPong(data string) *wire {
 // newClose is a WebSocket close frame.
 func newClose(code int, reason string) *wire {
 	w := frameHeader(opClose, 2+len(reason))
-	w.bytes = binary.BigEndian.AppendUint16(w.bytes, uint16(code)) //nolint:gosec // codes are below 5000
+	w.bytes = binary.BigEndian.AppendUint16(w.bytes, uint16(code))
 	w.bytes = append(w.bytes, reason...)
 	return w
 }

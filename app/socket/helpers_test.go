@@ -2,10 +2,6 @@ package socket
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
-	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -45,14 +41,10 @@ type fixture struct {
 	mu    sync.Mutex
 	conns map[string]*Conn
 	ended map[string]string // reasons by connection id
-	order []string          // what the application was called for
 }
 
 // newFixture serves a Server that lets everyone in, unless set says otherwise.
 func newFixture(t testing.TB, opts Options, set ...func(*Server)) *fixture {
-	if opts.Log == nil {
-		opts.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
-	}
 	server, err := New(opts)
 	require.NoError(t, err)
 	f := &fixture{Server: server, conns: make(map[string]*Conn), ended: make(map[string]string)}
@@ -129,17 +121,6 @@ func (f *fixture) reason(t testing.TB, id string) string {
 		return reason != ""
 	}, patience, time.Millisecond)
 	return reason
-}
-
-func numbered(name string, n int) Frame {
-	return NewFrame(name, json.RawMessage(fmt.Sprintf(`{"n":%d}`, n)))
-}
-
-// number is the n of an event made by numbered.
-func number(t testing.TB, e sockettest.Event) int {
-	var v struct{ N int }
-	require.NoError(t, e.Decode(&v))
-	return v.N
 }
 
 func waitDone(t testing.TB, c *sockettest.Client) string {

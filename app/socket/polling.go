@@ -33,7 +33,6 @@ func (s *Server) servePoll(w http.ResponseWriter, r *http.Request, sess *session
 		return
 	}
 	var (
-		timer   *time.Timer
 		expired <-chan time.Time
 		noop    bool
 	)
@@ -43,10 +42,8 @@ func (s *Server) servePoll(w http.ResponseWriter, r *http.Request, sess *session
 			s.answerPoll(w, sess, answer)
 			return
 		}
-		if probed && timer == nil {
-			timer = time.NewTimer(noopDelay)
-			defer timer.Stop()
-			expired = timer.C
+		if probed && expired == nil {
+			expired = time.After(noopDelay)
 		}
 		select {
 		case <-poll:
@@ -167,7 +164,7 @@ func (s *Server) respond(w http.ResponseWriter, body []byte) error {
 	h.Set("X-Content-Type-Options", "nosniff")
 	rc := http.NewResponseController(w)
 	limited := rc.SetWriteDeadline(time.Now().Add(s.opts.WriteTimeout)) == nil
-	if _, err := w.Write(body); err != nil {
+	if _, err := w.Write(body); err != nil { //nolint:gosec // not markup: text/plain, nosniff
 		return err
 	}
 	if err := rc.Flush(); err != nil {

@@ -45,7 +45,7 @@ type Options struct {
 	// RemoteAddr finds a client's address in the request that opens its transport. Defaults to the address of
 	// the TCP connection.
 	RemoteAddr func(*http.Request) string
-	// Log defaults to slog's default logger.
+	// Log defaults to none.
 	Log *slog.Logger
 }
 
@@ -83,7 +83,7 @@ func (o Options) withDefaults() (Options, error) {
 		o.RemoteAddr = func(r *http.Request) string { return r.RemoteAddr }
 	}
 	if o.Log == nil {
-		o.Log = slog.Default()
+		o.Log = slog.New(slog.DiscardHandler)
 	}
 	return o, errors.Join(errs...)
 }

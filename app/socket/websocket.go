@@ -18,8 +18,8 @@ const (
 	// readBufferBytes is small, as there is one for each connection, most of which are idle; larger
 	// messages are read past it.
 	readBufferBytes = 512
-	// tellTimeout bounds the writing of a close frame, which normally does not wait.
-	tellTimeout = 50 * time.Millisecond
+	// tellTimeout bounds the writing of a pong or a close frame outside of the queue.
+	tellTimeout = time.Second
 	// lingerTimeout is how long a client has to answer a close frame. Closing the socket with something
 	// unread in it would make the kernel reset the connection, and the client could lose what it has not read yet.
 	lingerTimeout = 2 * time.Second
@@ -40,7 +40,10 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) (*wsConn, error
 	}
 	conn.SetReadLimit(int64(s.opts.MaxPayload))
 	conn.SetCloseHandler(func(int, string) error { return nil }) // kill answers it
-	return &wsConn{conn: conn, net: conn.NetConn(), raw: rawConn(conn.NetConn())}, nil
+	ws := &wsConn{conn: conn, net: conn.NetConn(), raw: rawConn(conn.NetConn())}
+	// Gorilla's own handler leaves a write deadline behind.
+	conn.SetPingHandler(func(data string) error { return ws.writeBlocking(newPong(data).bytes, tellTimeout) })
+	return ws, nil
 }
 
 // writeBlocking writes data, waiting for the client up to the timeout.
@@ -54,15 +57,15 @@ func (c *wsConn) writeBlocking(data []byte, timeout time.Duration) error {
 	return c.net.SetWriteDeadline(time.Time{}) // it would fail writing without blocking, too
 }
 
-// tell sends a close frame, if the client takes it right away. Nothing else may be writing.
-func (c *wsConn) tell(code int, reason string) {
-	_ = c.writeBlocking(newClose(code, reason).bytes, tellTimeout)
-}
-
-// finish says that nothing more comes, and leaves the rest to the reader,
-// which closes the socket when the client has answered, or soon after.
+// finish says that nothing more comes, if the client takes that right away, and leaves the rest to the reader,
+// which closes the socket when the client has answered, or soon after. Nothing else may be writing.
 func (c *wsConn) finish(code int, reason string) {
-	c.tell(code, reason)
+	frame := newClose(code, reason).bytes
+	if c.raw != nil {
+		_, _ = newAttempt().write(c.raw, frame)
+	} else {
+		go func() { _ = c.writeBlocking(frame, tellTimeout) }()
+	}
 	c.linger()
 }
 
@@ -77,6 +80,13 @@ func (c *wsConn) discard() {
 
 func (c *wsConn) close() { _ = c.net.Close() }
 
+// dismiss closes a WebSocket that is of no use.
+func (c *wsConn) dismiss(code int, reason string) {
+	_ = c.writeBlocking(newClose(code, reason).bytes, tellTimeout)
+	c.discard()
+	c.close()
+}
+
 // handshake makes a session of a new WebSocket.
 func (s *Server) handshakeWebSocket(w http.ResponseWriter, r *http.Request) {
 	ws, err := s.upgrade(w, r)
@@ -85,8 +95,7 @@ func (s *Server) handshakeWebSocket(w http.ResponseWriter, r *http.Request) {
 	}
 	sess, err := s.open(r, ws)
 	if err != nil {
-		ws.tell(websocket.CloseTryAgainLater, err.Error())
-		ws.close()
+		ws.dismiss(websocket.CloseTryAgainLater, err.Error())
 		return
 	}
 	go sess.read()
@@ -107,12 +116,13 @@ func (s *session) read() {
 		if err == nil {
 			continue
 		}
-		s.kill(closing(err))
-		if errors.Is(err, websocket.ErrReadLimit) {
-			ws.discard()
-		}
+		reason, code := closing(err)
+		s.kill(reason, code)
 		var refused *refusal
-		if !errors.As(err, &refused) {
+		if !errors.As(err, &refused) { // gorilla reads no further
+			if code == codeTold {
+				ws.discard()
+			}
 			return
 		}
 		// The client is told why, and what it sends until it has closed its end is thrown away.
@@ -151,20 +161,27 @@ func refuse(code int, err error) error { return &refusal{code, err} }
 func (r *refusal) Error() string { return r.err.Error() }
 func (r *refusal) Unwrap() error { return r.err }
 
-// closing says for what reason, and with which code, a WebSocket is closed after an error.
+// codeTold stands for the code of a close frame that gorilla has sent, having found the client to break the WebSocket
+// protocol, or its limit.
+const codeTold = -1
+
+// closing says for what reason, and with which code, a WebSocket is closed after an error; 0 is for a connection that
+// is broken, or that the client has closed without a word.
 func closing(err error) (reason string, code int) {
 	var refused *refusal
+	var closed *websocket.CloseError
+	var network net.Error
 	switch {
 	case errors.As(err, &refused):
 		return ReasonProtocol, refused.code
-	case errors.Is(err, websocket.ErrReadLimit):
-		return ReasonProtocol, 0 // gorilla has told the client
-	case websocket.IsCloseError(err, websocket.CloseNormalClosure, websocket.CloseGoingAway, websocket.CloseNoStatusReceived):
+	case errors.As(err, &closed) && closed.Code != websocket.CloseAbnormalClosure:
 		return ReasonTransportClose, websocket.CloseNormalClosure
-	case errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed):
+	case errors.As(err, &closed), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed):
 		return ReasonTransportClose, 0
+	case errors.As(err, &network):
+		return ReasonTransportError, 0
 	}
-	return ReasonTransportError, 0
+	return ReasonProtocol, codeTold
 }
 
 // probeWebSocket is the second half of an upgrade: a WebSocket for a session
@@ -178,8 +195,7 @@ func (s *Server) probeWebSocket(w http.ResponseWriter, r *http.Request, sess *se
 		return
 	}
 	if !sess.beginProbe(ws) {
-		ws.tell(websocket.ClosePolicyViolation, "no upgrade is possible")
-		ws.close()
+		ws.dismiss(websocket.ClosePolicyViolation, "no upgrade is possible")
 		return
 	}
 	go sess.runProbe(ws)
@@ -205,9 +221,8 @@ func (s *session) runProbe(ws *wsConn) {
 	}
 	if err != nil {
 		s.endProbe(ws)
-		_, code := closing(err)
-		if code != 0 {
-			ws.tell(code, err.Error())
+		if _, code := closing(err); code > 0 {
+			ws.dismiss(code, err.Error())
 		}
 		ws.close()
 		return

@@ -307,7 +307,7 @@ func (c *Client) do(ctx context.Context, method, sid, body string) (string, erro
 		return "", err
 	}
 	data, err := io.ReadAll(resp.Body)
-	if err = errors.Join(err, resp.Body.Close()); err != nil {
+	if err := errors.Join(err, resp.Body.Close()); err != nil {
 		return "", err
 	}
 	if resp.StatusCode != http.StatusOK {
