@@ -138,8 +138,12 @@ func (h *Hub) give(users []*user, change event.Change, emit func()) {
 		keys = append(keys, event.ChannelKey(id))
 	}
 	for _, u := range users {
+		m := u.groups[change.GroupID]
+		if m == nil {
+			continue // the group has been deleted meanwhile
+		}
 		for i, id := range change.Channels {
-			u.groups[change.GroupID].channels[id] = struct{}{}
+			m.channels[id] = struct{}{}
 			if _, ok := u.held[keys[i]]; !ok {
 				u.held[keys[i]] = struct{}{}
 				h.bindings.Acquire(keys[i])

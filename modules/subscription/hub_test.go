@@ -239,6 +239,18 @@ func TestAGainOvertakenByALoss(t *testing.T) {
 	require.False(t, w.hears(c, 7, "channel:11"))
 }
 
+func TestAGainInAGroupThatIsGone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.join(7, 3, group(1, 5, 10), group(2, 1, 20))
+	w.change("group:1", event.GroupRemoved, event.Change{Kind: event.GroupDeleted, GroupID: 1, Version: 6})
+	w.next(c, event.GroupRemoved)
+	w.change("user:7", event.ChannelCreated, event.Change{Kind: event.ChannelsAdded, UserID: 7, GroupID: 1, Channels: []int64{11}, Version: 4})
+	w.next(c, event.ChannelCreated)
+	require.False(t, w.hears(c, 7, "channel:11"))
+	require.True(t, w.hears(c, 7, "channel:20"))
+}
+
 func TestAGapAsksForASnapshot(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
