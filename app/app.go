@@ -26,6 +26,7 @@ import (
 	"parley/modules/routing"
 	"parley/modules/subscription"
 	"parley/modules/user"
+	page "parley/modules/web"
 )
 
 // server is a process's components, connected with each other. All are made,
@@ -51,6 +52,9 @@ func wire(cfg config.Config, secret []byte, build telemetry.Build, log *slog.Log
 	}
 	sockets, err := s.sockets()
 	if err != nil {
+		return nil, err
+	}
+	if err := s.page(); err != nil {
 		return nil, err
 	}
 	all := []registry.Module{
@@ -109,6 +113,18 @@ func (s *server) apis() []registry.Module {
 		group.NewAPI(groups, s.web),
 		message.NewAPI(s.web.API(), groups, s.messages(), s.bus, limits, s.log),
 	}
+}
+
+// page mounts the built-in page, where it finds the API that it uses.
+func (s *server) page() error {
+	handler, err := page.New()
+	if err != nil {
+		return fmt.Errorf("set up the page: %w", err)
+	}
+	if s.cfg.Has(registry.API) {
+		s.web.Mount("/", handler)
+	}
+	return nil
 }
 
 // workers are the components of the role worker.

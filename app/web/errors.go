@@ -43,8 +43,8 @@ type problemBody struct {
 	Errors []problem.Field `json:"errors,omitempty"`
 }
 
-// writeProblem answers with p.
-func writeProblem(w http.ResponseWriter, p *problem.Problem) {
+// WriteProblem answers with p, for handlers that are mounted beside the API.
+func WriteProblem(w http.ResponseWriter, p *problem.Problem) {
 	h := w.Header()
 	h.Set("Content-Type", "application/problem+json")
 	h.Set("Cache-Control", "no-store")
@@ -81,7 +81,7 @@ func (s *Server) fail(err error, c echo.Context) {
 	}
 	p := s.problem(err)
 	s.report(c, p, err)
-	writeProblem(c.Response(), p)
+	WriteProblem(c.Response(), p)
 }
 
 // problem finds out what to tell the client.

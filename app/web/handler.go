@@ -73,7 +73,7 @@ func (s *Server) panicked(w *recorder, r *http.Request, cause any) {
 	s.log.ErrorContext(r.Context(), "handler panicked", "method", r.Method, "path", r.URL.Path,
 		"panic", fmt.Sprint(cause), "stack", string(debug.Stack()), "request_id", RequestID(r.Context()))
 	if w.status == 0 {
-		writeProblem(w, problem.Internal)
+		WriteProblem(w, problem.Internal)
 	}
 }
 
