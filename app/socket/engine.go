@@ -119,6 +119,10 @@ func (s *Server) handshake(w http.ResponseWriter, r *http.Request, socket bool) 
 func (s *Server) open(r *http.Request, ws *wsConn) (*session, error) {
 	sess := &session{server: s, id: rand.Text(), remote: s.opts.RemoteAddr(r), ws: ws}
 	sess.lib = &engineSocket{EventEmitter: types.NewEventEmitter(), session: sess}
+	hello, err := s.hello(sess)
+	if err != nil {
+		return nil, err
+	}
 	s.mu.Lock()
 	if s.draining {
 		s.mu.Unlock()
@@ -128,25 +132,29 @@ func (s *Server) open(r *http.Request, ws *wsConn) (*session, error) {
 	s.live.Add(1)
 	s.mu.Unlock()
 	s.stats.sessions.Add(1)
+	s.lib.engine.announce(sess)
+	sess.send(hello)
+	sess.start()
+	return sess, nil
+}
 
+// hello is the first packet that goes to a client.
+func (s *Server) hello(sess *session) (*wire, error) {
 	upgrades := []string{}
-	if ws == nil {
+	if sess.ws == nil {
 		upgrades = append(upgrades, "websocket")
 	}
-	hello, err := json.Marshal(map[string]any{
+	data, err := json.Marshal(map[string]any{
 		"sid":          sess.id,
 		"upgrades":     upgrades,
 		"pingInterval": s.opts.PingInterval.Milliseconds(),
 		"pingTimeout":  s.opts.PingTimeout.Milliseconds(),
 		"maxPayload":   s.opts.MaxPayload,
 	})
-	if err != nil { // strings and numbers always encode
+	if err != nil {
 		return nil, err
 	}
-	s.lib.engine.announce(sess)
-	sess.send(newWire(string(engineOpen), string(hello)))
-	sess.start()
-	return sess, nil
+	return newWire(string(engineOpen), string(data)), nil
 }
 
 // session finds a session by its id.

@@ -90,7 +90,7 @@ func TestParseEvent(t *testing.T) {
 	for in, want := range map[string][2]string{
 		`["AUTH"]`:                 {"AUTH", ""},
 		`["AUTH",{"token":"t"},2]`: {"AUTH", `{"token":"t"}`},
-		`[ "a" , null ]`:           {"a", "null"}, //nolint:gocritic // white space is what it tests
+		`[ "a" , null ]`:           {"a", "null"},
 		`["ü"]`:                    {"ü", ""},
 	} {
 		name, payload, err := parseEvent([]byte(in))

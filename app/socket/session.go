@@ -86,7 +86,8 @@ func (s *session) fitsLocked(w *wire) bool {
 		return true
 	}
 	s.server.stats.overflows.Add(1)
-	s.state = stateClosing // so that nobody else gets here; kill, which must not run under the lock, does the rest
+	// Nobody else gets here; kill, which must not run under the lock, does the rest.
+	s.state, s.reason = stateClosing, ReasonSlowClient
 	go func() {
 		s.ended(ReasonSlowClient)
 		s.kill(ReasonSlowClient, websocket.ClosePolicyViolation)

@@ -42,16 +42,16 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) (*wsConn, error
 	conn.SetCloseHandler(func(int, string) error { return nil }) // kill answers it
 	ws := &wsConn{conn: conn, net: conn.NetConn(), raw: rawConn(conn.NetConn())}
 	// Gorilla's own handler leaves a write deadline behind.
-	conn.SetPingHandler(func(data string) error { return ws.writeBlocking(newPong(data).bytes, tellTimeout) })
+	conn.SetPingHandler(func(data string) error { return ws.writeBlocking(net.Buffers{newPong(data).bytes}, tellTimeout) })
 	return ws, nil
 }
 
 // writeBlocking writes data, waiting for the client up to the timeout.
-func (c *wsConn) writeBlocking(data []byte, timeout time.Duration) error {
+func (c *wsConn) writeBlocking(data net.Buffers, timeout time.Duration) error {
 	if err := c.net.SetWriteDeadline(time.Now().Add(timeout)); err != nil {
 		return err
 	}
-	if _, err := c.net.Write(data); err != nil {
+	if _, err := data.WriteTo(c.net); err != nil {
 		return err
 	}
 	return c.net.SetWriteDeadline(time.Time{}) // it would fail writing without blocking, too
@@ -64,7 +64,7 @@ func (c *wsConn) finish(code int, reason string) {
 	if c.raw != nil {
 		_, _ = newAttempt().write(c.raw, frame)
 	} else {
-		go func() { _ = c.writeBlocking(frame, tellTimeout) }()
+		go func() { _ = c.writeBlocking(net.Buffers{frame}, tellTimeout) }()
 	}
 	c.linger()
 }
@@ -82,7 +82,7 @@ func (c *wsConn) close() { _ = c.net.Close() }
 
 // dismiss closes a WebSocket that is of no use.
 func (c *wsConn) dismiss(code int, reason string) {
-	_ = c.writeBlocking(newClose(code, reason).bytes, tellTimeout)
+	_ = c.writeBlocking(net.Buffers{newClose(code, reason).bytes}, tellTimeout)
 	c.discard()
 	c.close()
 }
@@ -235,7 +235,8 @@ func (s *session) probing(ws *wsConn, packet []byte) error {
 	if string(packet) != string(enginePing)+"probe" {
 		return refuse(websocket.ClosePolicyViolation, fmt.Errorf("%w: expected a probe", errPacket))
 	}
-	if err := ws.writeBlocking(newWire(string(enginePong), "probe").bytes, s.server.opts.WriteTimeout); err != nil {
+	answer := newWire(string(enginePong), "probe").bytes
+	if err := ws.writeBlocking(net.Buffers{answer}, s.server.opts.WriteTimeout); err != nil {
 		return err
 	}
 	s.mu.Lock()

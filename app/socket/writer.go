@@ -3,6 +3,7 @@ package socket
 import (
 	"context"
 	"errors"
+	"net"
 	"os"
 	"sync"
 	"time"
@@ -109,31 +110,32 @@ func (p *writers) run() {
 			return
 		}
 		p.mu.Unlock()
-		c = p.serve(s, c)
+		p.serve(s, c)
 	}
 }
 
 // serve writes what is queued for s now. If the client does not take it all,
-// the rest and the buffer it is in go to a goroutine of its own.
-func (p *writers) serve(s *session, c *chunk) *chunk {
+// the rest goes to a goroutine of its own.
+func (p *writers) serve(s *session, c *chunk) {
 	batch, ws := s.take()
 	if batch == nil {
-		return c
+		return
 	}
 	for rest := batch.frames; len(rest) > 0; {
 		data, n := c.gather(rest)
 		written, err := c.write(ws.raw, data)
 		if err != nil {
 			s.fail(err)
-			s.server.recycle(batch)
-			return c
+			break
 		}
 		if written < len(data) {
+			whole, part := wholeFrames(rest, written)
+			s.wrote(rest[:whole])
 			p.mu.Lock()
 			p.slow++
 			p.mu.Unlock()
-			go p.serveSlow(s, ws, c, data[written:], batch, n, len(batch.frames)-len(rest))
-			return p.pool.Get().(*chunk) //nolint:forcetypeassert // the pool's New
+			go p.serveSlow(s, ws, batch, rest[whole:], part)
+			return
 		}
 		s.wrote(rest[:n])
 		rest = rest[n:]
@@ -142,7 +144,6 @@ func (p *writers) serve(s *session, c *chunk) *chunk {
 	if s.more() {
 		p.addOne(s)
 	}
-	return c
 }
 
 // gather puts as many frames as fit into the buffer, and returns what to write
@@ -159,29 +160,39 @@ func (c *chunk) gather(frames []*wire) (data []byte, n int) {
 	return c.buf, n
 }
 
-// serveSlow writes the rest of a chunk, the rest of its batch and whatever has
-// gathered meanwhile, waiting for the client where need be.
-func (p *writers) serveSlow(s *session, ws *wsConn, c *chunk, data []byte, batch *batch, n, from int) {
+// wholeFrames says how many frames a number of bytes is, and how much of the next one.
+func wholeFrames(frames []*wire, bytes int) (whole, part int) {
+	for bytes >= len(frames[whole].bytes) {
+		bytes -= len(frames[whole].bytes)
+		whole++
+	}
+	return whole, bytes
+}
+
+// serveSlow writes the rest of a batch and whatever has gathered meanwhile,
+// waiting for the client where need be. Of the first frame, part has been
+// written. Nothing is copied here: many clients may be slow at a time.
+func (p *writers) serveSlow(s *session, ws *wsConn, batch *batch, rest []*wire, part int) {
 	defer func() {
-		p.pool.Put(c)
 		p.mu.Lock()
+		defer p.mu.Unlock()
 		p.slow--
 		p.signalLocked()
-		p.mu.Unlock()
 	}()
-	rest := batch.frames[from:]
+	space := make(net.Buffers, 0, slowFrames)
 	for {
-		for {
+		for len(rest) > 0 {
+			data := slowChunk(space, rest)
+			n := len(data)
+			data[0] = data[0][part:]
+			part = 0
 			if err := ws.writeBlocking(data, p.timeout); err != nil {
 				s.fail(err)
 				s.server.recycle(batch)
 				return
 			}
 			s.wrote(rest[:n])
-			if rest = rest[n:]; len(rest) == 0 {
-				break
-			}
-			data, n = c.gather(rest)
+			rest = rest[n:]
 		}
 		s.server.recycle(batch)
 		if !s.more() {
@@ -191,8 +202,24 @@ func (p *writers) serveSlow(s *session, ws *wsConn, c *chunk, data []byte, batch
 			return
 		}
 		rest = batch.frames
-		data, n = c.gather(rest)
 	}
+}
+
+// slowFrames is how many frames go to a slow client at once, at most.
+const slowFrames = 64
+
+// slowChunk is the first frames of rest, as many as go out at once.
+func slowChunk(space net.Buffers, rest []*wire) net.Buffers {
+	space = space[:0]
+	size := 0
+	for _, w := range rest {
+		if len(space) == slowFrames || len(space) > 0 && size+len(w.bytes) > chunkBytes {
+			break
+		}
+		space = append(space, w.bytes)
+		size += len(w.bytes)
+	}
+	return space
 }
 
 // signalLocked tells who waits for it that nothing is being written.
