@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -62,7 +63,13 @@ func readBody(c echo.Context) ([]byte, error) {
 	if rc.SetReadDeadline(time.Now().Add(bodyTimeout)) == nil {
 		defer func() { _ = rc.SetReadDeadline(time.Time{}) }()
 	}
+	ctx := c.Request().Context()
+	interrupt := context.AfterFunc(ctx, func() { _ = rc.SetReadDeadline(time.Now()) }) // the server stops, and cannot wait
+	defer interrupt()
 	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), c.Request().Body, MaxBody))
+	if err != nil && ctx.Err() != nil {
+		return nil, fmt.Errorf("read the body: %w", ctx.Err())
+	}
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
 		return nil, ErrBodyTooLarge.WithDetail(fmt.Sprintf("At most %d bytes are read.", tooLarge.Limit))
 	}

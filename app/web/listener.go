@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -26,7 +27,9 @@ var errStopping = errors.New("the server is stopping")
 type listener struct {
 	net       net.Listener
 	http      *http.Server
+	handler   http.Handler
 	interrupt context.CancelCauseFunc // ends the contexts of all requests
+	busy      atomic.Int64            // requests at hand
 }
 
 // listen opens a listener; key is the configuration's name of the address.
@@ -44,18 +47,23 @@ func listen(ctx context.Context, key, addr string, h http.Handler, log *slog.Log
 		return nil, fmt.Errorf("cannot listen on %s (%s): %w", addr, key, err)
 	}
 	base, interrupt := context.WithCancelCause(context.WithoutCancel(ctx))
-	return &listener{
-		net:       ln,
-		interrupt: interrupt,
-		http: &http.Server{
-			Handler:           h,
-			BaseContext:       func(net.Listener) context.Context { return base },
-			ReadHeaderTimeout: headerTimeout,
-			IdleTimeout:       idleTimeout,
-			MaxHeaderBytes:    maxHeaderBytes,
-			ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-		},
-	}, nil
+	l := &listener{net: ln, handler: h, interrupt: interrupt}
+	l.http = &http.Server{
+		Handler:           http.HandlerFunc(l.count),
+		BaseContext:       func(net.Listener) context.Context { return base },
+		ReadHeaderTimeout: headerTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	return l, nil
+}
+
+// count serves a request.
+func (l *listener) count(w http.ResponseWriter, r *http.Request) {
+	l.busy.Add(1)
+	defer l.busy.Add(-1)
+	l.handler.ServeHTTP(w, r)
 }
 
 func (l *listener) addr() net.Addr { return l.net.Addr() }
@@ -69,17 +77,30 @@ func (l *listener) serve(context.Context) error {
 }
 
 // shutdown closes the listener and finishes requests at hand. After half of the time that ctx leaves, their contexts
-// are ended, so that they can still be answered; when ctx ends they are cut off.
+// are ended, so that they can still be answered; after three quarters they are cut off, so that what stops later has time, too.
 func (l *listener) shutdown(ctx context.Context) error {
-	patience := stopTimeout / 2
-	if deadline, ok := ctx.Deadline(); ok {
-		patience = time.Until(deadline) / 2
-	}
-	impatient := time.AfterFunc(patience, func() { l.interrupt(errStopping) })
+	left := timeLeft(ctx)
+	impatient := time.AfterFunc(left/2, func() { l.interrupt(errStopping) })
 	defer l.interrupt(errStopping)
 	defer impatient.Stop()
-	if err := l.http.Shutdown(ctx); err != nil {
-		return errors.Join(fmt.Errorf("requests were cut off: %w", err), l.http.Close())
+	soon, cancel := context.WithTimeout(ctx, left*3/4)
+	defer cancel()
+	err := l.http.Shutdown(soon)
+	if err == nil {
+		return nil
 	}
-	return nil
+	busy := l.busy.Load()
+	err = errors.Join(fmt.Errorf("%d requests were cut off: %w", busy, err), l.http.Close())
+	if busy == 0 { // net/http waits for new connections, too, even if they never ask for anything
+		return nil
+	}
+	return err
+}
+
+// timeLeft is how long something may take whose context has a deadline, or not.
+func timeLeft(ctx context.Context) time.Duration {
+	if deadline, ok := ctx.Deadline(); ok {
+		return time.Until(deadline)
+	}
+	return stopTimeout
 }

@@ -152,9 +152,9 @@ func (s *Server) Mount(prefix string, h http.Handler) {
 	slices.SortStableFunc(s.mounts, func(a, b mount) int { return len(b.prefix) - len(a.prefix) })
 }
 
-// OnDrain adds a function that runs when the server begins to stop, at the same
-// time as requests are finished: it ends those that would otherwise wait for
-// long, such as long-polling ones. The server has stopped once it has returned.
+// OnDrain adds a function that runs when the server begins to stop. It lets go of clients that would stay otherwise,
+// such as long-polling ones, which may come once more meanwhile: the listener closes when it has returned. Its context ends
+// after half of the time that there is, so that one slow client does not take up the time of everything that stops later.
 func (s *Server) OnDrain(f func(context.Context)) { s.onDrain = append(s.onDrain, f) }
 
 // Name is "http".
@@ -192,8 +192,8 @@ func (s *Server) Start(ctx context.Context) error {
 	return nil
 }
 
-// Stop closes the listener and waits, no longer than ctx, for requests at hand;
-// those that take more than half of that time are answered 503. Hijacked connections (WebSocket) are not its business.
+// Stop drains, closes the listener and waits, no longer than ctx, for requests at hand; those that take more than
+// half of the time that is left are answered 503. Hijacked connections (WebSocket) are not its business.
 func (s *Server) Stop(ctx context.Context) error {
 	s.mu.Lock()
 	l := s.listener
@@ -202,13 +202,19 @@ func (s *Server) Stop(ctx context.Context) error {
 	if l == nil {
 		return nil
 	}
-	var drain sync.WaitGroup
+	s.drain(ctx)
+	return l.shutdown(ctx)
+}
+
+// drain runs what OnDrain has added, and returns when all of it has.
+func (s *Server) drain(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, timeLeft(ctx)/2)
+	defer cancel()
+	var all sync.WaitGroup
 	for _, f := range s.onDrain {
-		drain.Go(func() { f(ctx) })
+		all.Go(func() { f(ctx) })
 	}
-	err := l.shutdown(ctx)
-	drain.Wait()
-	return err
+	all.Wait()
 }
 
 // Addr is where the server listens, or nil before Start.
