@@ -166,7 +166,7 @@ func TestStopsWithoutBeingAskedTwice(t *testing.T) {
 		ann, ben := c.person(t, "ann"), c.person(t, "ben")
 		general := ann.group("friends", ben).Channels[0]
 		deaf := dial(t, c.socket(0), sockettest.Options{Token: ben.token, ReadBuffer: 4096})
-		deaf.Pause() // it reads one more message, and then never again
+		deaf.Pause()         // it reads one more message, and then never again
 		for i := range 270 { // more than Linux takes for a connection by default, and less than the server keeps besides
 			ann.send(general, fmt.Sprintf("h%d", i), strings.Repeat("x", 16000))
 		}
