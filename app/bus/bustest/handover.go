@@ -139,8 +139,8 @@ func firsts(bodies []string) []string {
 	return first
 }
 
-// requireReplays checks that what was handled again was handled again in order, with everything that had come after it, before
-// anything new: delivery is at least once, but in order.
+// requireReplays checks that what was handled again was handled again in order, with everything that had come after it,
+// before anything new: delivery is at least once, but in order.
 func requireReplays(t *testing.T, bodies []string) {
 	t.Helper()
 	place := make(map[string]int, len(bodies))

@@ -3,6 +3,7 @@ package bustest
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -17,6 +18,7 @@ var lifecycleTests = map[string]func(*testing.T, opener){
 	"consuming waits for Start":             testConsumeBeforeStart,
 	"Stop ends consumers and inboxes":       testStopEnds,
 	"Stop waits for what is being sent":     testStopWaits,
+	"Stop gives up with its context":        testStopGivesUp,
 	"the bus is named and checked":          testCheck,
 	"starting twice is starting once":       testStartTwice,
 	"nonsense is refused before it is sent": testNonsense,
@@ -117,6 +119,32 @@ func testStopWaits(t *testing.T, open opener) {
 	close(release)
 	require.NoError(t, wait(t, "Send returns", sent))
 	require.NoError(t, wait(t, "Stop returns", stopped))
+}
+
+func testStopGivesUp(t *testing.T, open opener) {
+	b, q := open(t), queue("hanging", 1)
+	require.NoError(t, b.Start(timeout(t)))
+	require.NoError(t, b.Declare(timeout(t), q))
+	release, entered := make(chan struct{}), make(chan struct{}, 2)
+	hang := func() {
+		entered <- struct{}{}
+		<-release
+	}
+	c := consume(t, b, q, &worker{hook: func(context.Context, []bus.Message) error { hang(); return nil }})
+	inbox(t, b, "one", &receiver{hook: func(bus.Message) { hang() }}, "channel:1")
+	sent := sendPoison(t, b, work(q, "x"))
+	require.NoError(t, b.Publish(timeout(t), event("channel:1", "x")))
+	wait(t, "the first is at work", entered)
+	wait(t, "the second is at work", entered)
+
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	require.Error(t, b.Stop(ctx), "it says that something was left")
+	close(release)
+	require.ErrorIs(t, wait(t, "Consume returns", c.result), bus.ErrUnavailable)
+	c.result <- nil                       // for the clean-up
+	t.Log("the message at hand:", <-sent) // nil or ErrUnavailable, both are true
+	stop(t, b)
 }
 
 func testCheck(t *testing.T, open opener) {

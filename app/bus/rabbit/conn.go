@@ -57,8 +57,8 @@ func (c *conn) kill(cause error) {
 	_ = c.raw.Close()
 }
 
-// fail ends the connection after an error on it that leaves it in doubt. That something was closed is only a consequence: then
-// the connection is ended for its cause.
+// fail ends the connection after an error on it that leaves it in doubt. That something was closed is only a
+// consequence: then the connection is ended for its cause.
 func (c *conn) fail(err error) {
 	if !errors.Is(err, amqp.ErrClosed) {
 		c.kill(err)

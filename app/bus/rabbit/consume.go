@@ -19,15 +19,9 @@ const (
 	// less than all of it and was lost, too, then what it held would end up behind the rest.
 	// (Seen on RabbitMQ 3.10: 1…8 held, lost; 1 and 2 held, lost; then 3…8, 1, 2.)
 	orderedPrefetch = 256
-	// ackEvery is how many messages are acknowledged at once, and ackDelay how long fewer wait for others to be
-	// acknowledged with. A quorum queue lets a channel have 32 acknowledgements under way; those that it keeps back are
-	// forgotten if the channel is closed before it has sent them, and what was handled is handled again. That
-	// is allowed, but it should not be the rule whenever a busy consumer is stopped.
-	ackEvery = orderedPrefetch / 4
-	ackDelay = 5 * time.Millisecond
 	// suspicious is the number of earlier deliveries from which on a message goes alone: perhaps it takes its worker's
 	// process down with it, and then the last line of the log tells which it was. See deliveryLimit.
-	suspicious = 3
+	suspicious = 5
 )
 
 // consumption is one call of Consume.
@@ -112,11 +106,6 @@ func (c *consumption) on(ctx context.Context, s *spell) error {
 	}()
 	acks := &acks{ch: ch}
 	for {
-		if acks.count >= ackEvery || acks.count > 0 && !in.peek(ctx, ackDelay) {
-			if err := acks.flush(); err != nil {
-				return err
-			}
-		}
 		batch, err := in.batch(ctx, c.queue.Batch)
 		if err != nil {
 			return errors.Join(err, acks.flush())
@@ -151,48 +140,6 @@ func (c *consumption) subscribe(ch *amqp.Channel) (<-chan amqp.Delivery, error) 
 	}
 	return deliveries, nil
 }
-
-// acks gathers acknowledgements.
-type acks struct {
-	ch    *amqp.Channel
-	last  uint64 // delivery tag of the last message to be acknowledged
-	count int
-}
-
-// settle carries out the policy's verdicts.
-func (a *acks) settle(batch []amqp.Delivery, verdicts []bus.Verdict) error {
-	for i, d := range batch {
-		switch verdicts[i] {
-		case bus.Ack:
-			a.last = d.DeliveryTag
-			a.count++
-		case bus.Dead:
-			if err := a.flush(); err != nil {
-				return err
-			}
-			if err := a.ch.Nack(d.DeliveryTag, false, false); err != nil {
-				return fmt.Errorf("dead-letter: %w", err)
-			}
-		case bus.Return: // closing the channel returns it, with everything behind it
-			return errors.Join(errReturned, a.flush())
-		}
-	}
-	return nil
-}
-
-// flush acknowledges what was gathered: it is everything up to the last one.
-func (a *acks) flush() error {
-	if a.count == 0 {
-		return nil
-	}
-	a.count = 0
-	if err := a.ch.Ack(a.last, true); err != nil {
-		return fmt.Errorf("acknowledge: %w", err)
-	}
-	return nil
-}
-
-var errReturned = errors.New("messages go back to the queue")
 
 // prefetch is how many of the queue's messages a consumer may hold: with two batches, the next one is there when
 // the first is done, and what other consumers could handle does not wait for this one.

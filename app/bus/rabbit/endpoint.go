@@ -61,6 +61,9 @@ func (e endpoint) String() string {
 	return e.uri.Scheme + "://" + net.JoinHostPort(e.uri.Host, strconv.Itoa(e.uri.Port)) + vhost
 }
 
+// errSetUp marks that the broker could be reached, but did not do what was asked of it.
+var errSetUp = errors.New("set up the connection")
+
 // connect makes a connection and has setUp put on it what it is for. The connection has a name that the broker's
 // tools show. The caller closes it.
 func (e endpoint) connect(ctx context.Context, name string, background *sync.WaitGroup, setUp func(*conn) error) (*conn, error) {
@@ -95,7 +98,7 @@ func (e endpoint) connect(ctx context.Context, name string, background *sync.Wai
 	}
 	if err != nil {
 		c.close()
-		return nil, e.refusal(ctx, err)
+		return nil, fmt.Errorf("%w: %w", errSetUp, e.refusal(ctx, err))
 	}
 	return c, nil
 }

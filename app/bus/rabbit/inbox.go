@@ -149,6 +149,7 @@ func (in *inbox) move(st *stay) {
 
 // Bind routes the keys to the inbox.
 func (in *inbox) Bind(ctx context.Context, keys ...string) error {
+	keys = slices.Clone(keys) // the work may outlast the call
 	return in.change(ctx, keys, func(st *stay) error {
 		for _, key := range keys {
 			in.keys[key] = struct{}{} // whatever comes of it
@@ -159,6 +160,7 @@ func (in *inbox) Bind(ctx context.Context, keys ...string) error {
 
 // Unbind ends the routing of the keys to the inbox.
 func (in *inbox) Unbind(ctx context.Context, keys ...string) error {
+	keys = slices.Clone(keys)
 	return in.change(ctx, keys, func(st *stay) error {
 		if err := st.unbind(ctx, keys); err != nil {
 			return err

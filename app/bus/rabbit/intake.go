@@ -3,7 +3,6 @@ package rabbit
 import (
 	"context"
 	"errors"
-	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 )
@@ -20,8 +19,8 @@ type intake struct {
 
 var errChannelLost = errors.New("the channel is closed")
 
-// newIntake moves deliveries until they end, which is when their channel or consumer does; then it calls onLost. limit is the
-// prefetch, as there can never be more.
+// newIntake moves deliveries until they end, which is when their channel or consumer does; then it calls onLost.
+// limit is the prefetch, as there can never be more.
 func newIntake(deliveries <-chan amqp.Delivery, limit int, onLost func()) *intake {
 	in := &intake{ready: make(chan amqp.Delivery, limit), lost: make(chan struct{})}
 	go func() {
@@ -53,24 +52,6 @@ func (in *intake) batch(ctx context.Context, limit int) ([]amqp.Delivery, error)
 		batch = append(batch, d)
 	}
 	return batch, in.check(ctx)
-}
-
-// peek waits for up to d until there is something for batch.
-func (in *intake) peek(ctx context.Context, d time.Duration) bool {
-	if in.held != nil {
-		return true
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case next := <-in.ready:
-		in.held = &next
-		return true
-	case <-timer.C:
-	case <-in.lost:
-	case <-ctx.Done():
-	}
-	return false
 }
 
 // next waits for a delivery.

@@ -2,7 +2,6 @@ package rabbit
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"sync"
@@ -158,13 +157,19 @@ func (r *receipt) settle() error {
 	switch {
 	case r.lane.wasReturned(r.id):
 		return fmt.Errorf("%w: %q", bus.ErrUnroutable, r.key)
-	case !r.confirm.Acked():
+	case r.confirm.Acked():
+		return nil
+	case r.lane.ch.IsClosed(): // the library counts that as a refusal, too
 		return errNotConfirmed
+	default:
+		return errRefused
 	}
-	return nil
 }
 
-var errNotConfirmed = fmt.Errorf("%w: %w", bus.ErrUnavailable, errors.New("the broker did not confirm the message"))
+var (
+	errNotConfirmed = fmt.Errorf("%w: the connection was lost before the broker confirmed the message", bus.ErrUnavailable)
+	errRefused      = fmt.Errorf("%w: the broker refused the message", bus.ErrUnavailable)
+)
 
 // wasReturned reports whether the message, whose confirm has been seen, was returned. What the broker returned
 // before it confirmed is in the channel by now.

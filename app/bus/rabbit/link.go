@@ -151,8 +151,8 @@ func (l *link) reconnect(ctx context.Context) *conn {
 	return nil
 }
 
-// newWait paces attempts to get something from the broker: soon at first, as most losses are short, then seldom enough not to
-// be a burden on a broker that is starting up with many clients at its door.
+// newWait paces attempts to get something from the broker: soon at first, as most losses are short, then seldom
+// enough not to be a burden on a broker that is starting up with many clients at its door.
 func newWait() *backoff.ExponentialBackOff {
 	return &backoff.ExponentialBackOff{
 		InitialInterval: 100 * time.Millisecond, MaxInterval: 5 * time.Second, Multiplier: 2, RandomizationFactor: 0.5,

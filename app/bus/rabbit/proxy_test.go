@@ -175,6 +175,7 @@ func (pp *pipe) toBroker() {
 	for {
 		n, err := pp.client.Read(buf)
 		if err != nil {
+			pp.pass() // while nothing passes, nor does the news that the client is gone
 			return
 		}
 		if bytes.Contains(buf[:n], []byte("test publishing")) {

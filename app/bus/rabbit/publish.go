@@ -2,6 +2,7 @@ package rabbit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -29,6 +30,10 @@ func (b *Bus) openLanes(c *conn) error {
 	return b.takeReplies(c, calls.ch)
 }
 
+// sendTries is how often a message is published that the broker refuses to take. A quorum queue refuses when it is
+// new, or choosing a leader; it has changed its mind a moment later.
+const sendTries = 3
+
 // Send publishes the message persistent and mandatory, and waits for the broker's confirm.
 func (b *Bus) Send(ctx context.Context, msg bus.Message) error {
 	if err := b.begin(ctx); err != nil {
@@ -40,6 +45,16 @@ func (b *Bus) Send(ctx context.Context, msg bus.Message) error {
 		return err
 	}
 	p.DeliveryMode = amqp.Persistent
+	pace := newWait()
+	for try := 1; ; try++ {
+		err := b.send(ctx, p)
+		if !errors.Is(err, errRefused) || try == sendTries || !sleep(ctx, pace.NextBackOff()) {
+			return err
+		}
+	}
+}
+
+func (b *Bus) send(ctx context.Context, p parcel) error {
 	s, err := b.publishing.use()
 	if err != nil {
 		return err
@@ -89,7 +104,8 @@ func (b *Bus) post(ctx context.Context, parcels ...parcel) error {
 	return nil
 }
 
-// wrap makes a parcel of a message, if AMQP can carry it. It would be found out later, too, but at the price of the connection.
+// wrap makes a parcel of a message, if AMQP can carry it. It would be found out later, too, but at the price of the
+// connection.
 func wrap(exchange string, msg bus.Message) (parcel, error) {
 	if len(msg.Key) > maxName || len(msg.Type) > maxName {
 		return parcel{}, fmt.Errorf("routing key %.40q or type %.40q is longer than %d bytes", msg.Key, msg.Type, maxName)

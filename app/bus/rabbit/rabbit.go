@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
@@ -116,10 +117,10 @@ func New(o Options) (*Bus, error) {
 	return b, nil
 }
 
-// connectPublishing connects, declares everything and opens the lanes. The queues, too: on a broker that has lost them, messages
-// must not be unroutable until the consuming connection is there.
+// connectPublishing connects, declares everything and opens the lanes. The queues, too: on a broker that has lost them,
+// messages must not be unroutable until the consuming connection is there.
 func (b *Bus) connectPublishing(ctx context.Context) (*conn, error) {
-	return b.endpoint.connect(ctx, b.name+" publishing", &b.background, func(c *conn) error {
+	return b.connect(ctx, b.name+" publishing", func(c *conn) error {
 		if err := b.topology.setUp(c); err != nil {
 			return err
 		}
@@ -128,7 +129,17 @@ func (b *Bus) connectPublishing(ctx context.Context) (*conn, error) {
 }
 
 func (b *Bus) connectConsuming(ctx context.Context) (*conn, error) {
-	return b.endpoint.connect(ctx, b.name+" consuming", &b.background, b.topology.setUp)
+	return b.connect(ctx, b.name+" consuming", b.topology.setUp)
+}
+
+func (b *Bus) connect(ctx context.Context, name string, setUp func(*conn) error) (*conn, error) {
+	pace := newWait()
+	for try := 1; ; try++ {
+		c, err := b.endpoint.connect(ctx, name, &b.background, setUp)
+		if err == nil || !errors.Is(err, errSetUp) || try == declareTries || !sleep(ctx, pace.NextBackOff()) {
+			return c, err
+		}
+	}
 }
 
 // Name is "rabbitmq".
@@ -204,8 +215,10 @@ func (b *Bus) Stop(ctx context.Context) error {
 	if was == running {
 		b.disconnect()
 		b.run.Wait()
-		b.inFlight.Wait() // without a connection there is nothing to wait for
-		b.background.Wait()
+		// Without a connection there is nothing to wait for, but a worker or receiver that hangs.
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		err = errors.Join(err, wait(last, &b.inFlight), wait(last, &b.background))
 	}
 	b.publishing.set(nil, errStopped)
 	b.consuming.set(nil, errStopped)
@@ -298,8 +311,7 @@ func (b *Bus) Declare(ctx context.Context, queues ...bus.Queue) error {
 			return err
 		}
 	}
-	s, err := b.consuming.use()
-	if err != nil {
+	if _, err := b.consuming.use(); err != nil {
 		return err
 	}
 	var added []bus.Queue
@@ -308,18 +320,25 @@ func (b *Bus) Declare(ctx context.Context, queues ...bus.Queue) error {
 			added = append(added, q)
 		}
 	}
-	err = s.do(ctx, func(ch *amqp.Channel) error {
-		for _, q := range queues {
-			if err := b.topology.declare(ch, q); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	err := b.declare(ctx, queues)
 	if err != nil {
 		for _, q := range added { // one that cannot be declared must not be in the way of reconnecting
 			b.topology.forget(q)
 		}
 	}
 	return err
+}
+
+// declare makes the queues exist now.
+func (b *Bus) declare(ctx context.Context, queues []bus.Queue) error {
+	pace := newWait()
+	for try := 1; ; try++ {
+		s, err := b.consuming.use()
+		if err == nil {
+			err = s.do(ctx, func(ch *amqp.Channel) error { return b.topology.declareEach(ch, queues) })
+		}
+		if !errors.Is(err, bus.ErrUnavailable) || try == declareTries || !sleep(ctx, pace.NextBackOff()) {
+			return err
+		}
+	}
 }

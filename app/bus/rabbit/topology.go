@@ -12,24 +12,37 @@ import (
 )
 
 // deliveryLimit is how often the broker itself hands out a message before it
-// moves it to the dead-letter queue. It is the last resort against a message that takes its worker's process down with it: everything else is
-// decided by bus.Redelivery, which dead-letters a message only for its own failures.
+// moves it to the dead-letter queue. It is the last resort against a message
+// that takes its worker's process down with it: everything else is decided by
+// bus.Redelivery, which dead-letters a message only for its own failures.
 //
-// The broker counts every return, for whatever reason, for each message that the consumer held (see orderedPrefetch), not only
-// for the culprit: so every restart of a worker, however orderly, counts for messages that have done nothing wrong. They
-// are only at risk if they cannot be acknowledged between a thousand restarts, say while the database is away all the
-// time; at one restart every half an hour that is three weeks. A message that kills its worker, on the other hand,
-// goes alone after suspicious deliveries, and its partition waits for a thousand restarts or for an operator, whom
-// the log tells which message it is.
+// The broker counts every return, for whatever reason, for each message that
+// the consumer held (see orderedPrefetch), not only for the culprit: so every
+// restart of a worker, however orderly, counts for messages that have done
+// nothing wrong. They are only at risk if they cannot be acknowledged between a
+// thousand restarts, say while the database is away all the time; at one
+// restart every half an hour that is three weeks. A message that kills its
+// worker, on the other hand, goes alone once it is suspicious, and its
+// partition waits for a thousand restarts or for an operator, whom the log
+// tells which message it is.
 const deliveryLimit = 1000
 
 // topology is what must exist on the broker: the exchanges, and the work queues that were ever declared.
 type topology struct {
 	prefix string
 
+	// declaring is held while something is declared: see declareTries.
+	declaring sync.Mutex
+
 	mu     sync.Mutex
 	queues map[string]bus.Queue // by name
 }
+
+// declareTries is how often declaring is tried. A quorum queue that is being made by one client is not yet ready
+// when others can see it: a broker may close the connection of whoever declares or consumes it just then (RabbitMQ 3.10
+// does, with INTERNAL_ERROR). That happens when the processes of a new deployment start at the same time; within
+// a process, declaring prevents it.
+const declareTries = 6
 
 func newTopology(prefix string) *topology {
 	return &topology{prefix: prefix, queues: make(map[string]bus.Queue)}
@@ -65,6 +78,25 @@ func (t *topology) all() []bus.Queue {
 
 // declareAll makes everything exist.
 func (t *topology) declareAll(ch *amqp.Channel) error {
+	if err := t.declareFixed(ch); err != nil {
+		return err
+	}
+	return t.declareEach(ch, t.all())
+}
+
+func (t *topology) declareEach(ch *amqp.Channel, queues []bus.Queue) error {
+	for _, q := range queues {
+		if err := t.declare(ch, q); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// declareFixed makes the exchanges and the dead-letter queue exist.
+func (t *topology) declareFixed(ch *amqp.Channel) error {
+	t.declaring.Lock()
+	defer t.declaring.Unlock()
 	for _, exchange := range []struct{ name, kind string }{
 		{t.incoming(), amqp.ExchangeDirect},
 		{t.outgoing(), amqp.ExchangeDirect},
@@ -80,16 +112,13 @@ func (t *topology) declareAll(ch *amqp.Channel) error {
 	if err := ch.QueueBind(t.dead(), "", t.dead(), false, nil); err != nil {
 		return fmt.Errorf("bind queue %s: %w", t.dead(), err)
 	}
-	for _, q := range t.all() {
-		if err := t.declare(ch, q); err != nil {
-			return err
-		}
-	}
 	return nil
 }
 
 // declare makes one work queue exist.
 func (t *topology) declare(ch *amqp.Channel, q bus.Queue) error {
+	t.declaring.Lock()
+	defer t.declaring.Unlock()
 	name := t.name(q.Name)
 	args := amqp.Table{
 		"x-queue-type":           "quorum",
