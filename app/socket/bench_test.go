@@ -1,6 +1,7 @@
 package socket
 
 import (
+	"bytes"
 	"fmt"
 	"net/http/httptest"
 	"os"
@@ -17,11 +18,12 @@ import (
 // BenchmarkFanOut measures events per second from Broadcast to the clients' sockets, with the clients on the
 // same machine: one operation is a burst that everyone has received in full.
 func BenchmarkFanOut(b *testing.B) {
-	for _, size := range []struct{ clients, burst int }{{1, 1}, {1, 1000}, {500, 1}, {500, 200}} {
-		b.Run(fmt.Sprintf("clients=%d/burst=%d", size.clients, size.burst), func(b *testing.B) {
+	for _, size := range []struct{ clients, burst, padding int }{{1, 1, 0}, {1, 1000, 0}, {500, 1, 0}, {500, 200, 0}, {500, 200, 300}} {
+		b.Run(fmt.Sprintf("clients=%d/burst=%d/padding=%d", size.clients, size.burst, size.padding), func(b *testing.B) {
+			padding := bytes.Repeat([]byte(" "), size.padding)
 			f := newFixture(b, Options{PingInterval: time.Hour})
 			all := newCrowd(b, f, size.clients)
-			stream := numberStream(size.burst)
+			stream := numberStream(size.burst, padding...)
 			var reading sync.WaitGroup
 			for _, c := range all {
 				go func() { // ends with the connection
@@ -34,7 +36,7 @@ func BenchmarkFanOut(b *testing.B) {
 			for b.Loop() {
 				reading.Add(size.clients)
 				for i := range size.burst {
-					f.Broadcast("n", numberFrame(i), "")
+					f.Broadcast("n", numberFrame(i, padding...), "")
 				}
 				reading.Wait()
 			}

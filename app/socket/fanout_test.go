@@ -42,15 +42,22 @@ func newCounter(url string) (*counter, error) {
 	return &counter{ws: ws, conn: ws.NetConn()}, nil
 }
 
-// numberFrame is a small event that carries a number.
-func numberFrame(n int) Frame { return NewFrame("n", json.RawMessage(strconv.Itoa(n))) }
+// numberFrame is an event that carries a number, and padding.
+func numberFrame(n int, padding ...byte) Frame {
+	return NewFrame("n", append(json.RawMessage(strconv.Itoa(n)), padding...))
+}
 
-// numberStream is what a client receives of the events 0 to n-1: unmasked text frames of fewer than 126 bytes.
-func numberStream(n int) []byte {
+// numberStream is what a client receives of the events 0 to n-1: unmasked text frames.
+func numberStream(n int, padding ...byte) []byte {
 	var stream []byte
 	for i := range n {
-		packet := fmt.Sprintf(`42["n",%d]`, i)
-		stream = append(append(stream, 0x81, byte(len(packet))), packet...)
+		packet := fmt.Sprintf(`42["n",%d%s]`, i, padding)
+		if len(packet) < 126 {
+			stream = append(stream, 0x81, byte(len(packet)))
+		} else {
+			stream = append(stream, 0x81, 126, byte(len(packet)>>8), byte(len(packet)))
+		}
+		stream = append(stream, packet...)
 	}
 	return stream
 }

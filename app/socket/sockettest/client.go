@@ -299,10 +299,16 @@ func (c *Client) emit(event string, payload any, id string) error {
 func (c *Client) Send(packet string) error {
 	c.send.Lock()
 	defer c.send.Unlock()
+	var err error
 	if c.ws != nil {
-		return c.ws.WriteMessage(websocket.TextMessage, []byte(packet))
+		err = c.ws.WriteMessage(websocket.TextMessage, []byte(packet))
+	} else {
+		err = c.post(packet)
 	}
-	return c.post(packet)
+	if err != nil && c.Reason() != "" {
+		return c.ended()
+	}
+	return err
 }
 
 // SendBinary sends a binary WebSocket message.
