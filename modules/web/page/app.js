@@ -92,8 +92,7 @@ function connect() {
   socket = s;
 
   s.on('SUBSCRIBED', async () => {
-    await sync();
-    if (s.connected) show('Online');
+    if (await sync() && s.connected) show('Online');
   });
   s.on('RESYNC', sync);
   s.on('GROUP_MESSAGE_SENT', store.receive);
@@ -135,7 +134,16 @@ async function again(s, code) {
   }
 }
 
-const sync = () => store.load().catch(() => {}); // the server is away: SUBSCRIBED will come again
+// sync fetches what may have been missed. It fails when the server is away, and then SUBSCRIBED will come again.
+async function sync() {
+  try {
+    await store.load();
+    return true;
+  } catch (failure) {
+    if (!(failure instanceof session.Failure)) throw failure;
+    return false;
+  }
+}
 
 function show(state) {
   $('state').textContent = state;
@@ -145,7 +153,11 @@ function show(state) {
 // --- Groups and channels ---
 
 store.on.list = () => {
-  if (open && channels.get(open.id) !== open) showChannel(null);
+  if (!session.me()) return;
+  if (open && channels.get(open.id) !== open) {
+    showChannel(null);
+    $('empty').textContent = 'You cannot read this channel any more.';
+  }
   if (open) showTitle();
   const lists = [...groups.values()].sort((a, b) => a.id - b.id).map(groupItem);
   const focused = document.activeElement?.dataset?.channel;
@@ -167,11 +179,16 @@ function groupItem(group) {
   return el('section', null, title, el('ul', null, ...items));
 }
 
+// sign is a channel's # or lock.
+function sign(c) {
+  if (!c.private) return el('span', { className: 'sign', textContent: '#', aria: { hidden: true } });
+  return el('span', { className: 'sign lock' }, el('span', { className: 'unseen', textContent: 'private ' }));
+}
+
 function channelButton(c) {
   const button = el('button', { type: 'button', className: 'channel', title: c.topic });
   button.dataset.channel = c.id;
-  button.append(el('span', { className: 'sign', textContent: c.private ? '🔒' : '#', aria: { hidden: true } }), el('span', { className: 'name' }, c.name));
-  if (c.private) button.append(el('span', { className: 'unseen', textContent: ' (private)' }));
+  button.append(sign(c), el('span', { className: 'name' }, c.name));
   if (c.unread) button.append(el('span', { className: 'badge', textContent: c.unread, aria: { label: `${c.unread} unread` } }));
   if (c === open) button.setAttribute('aria-current', 'true');
   button.addEventListener('click', () => showChannel(c));
@@ -305,7 +322,7 @@ async function showChannel(c) {
 
 function showTitle() {
   const group = open && groups.get(open.groupId);
-  $('title').textContent = open ? `${open.private ? '🔒 ' : '#'}${open.name}` : '';
+  $('title').replaceChildren(...(open ? [sign(open), open.name] : []));
   $('topic').textContent = open ? [group?.name, open.topic].filter(Boolean).join(' · ') : '';
   $('add-people').hidden = !open || !group || group.role === 'member';
 }
@@ -383,7 +400,7 @@ function pendingRow(p) {
   const c = open;
   const retry = el('button', { type: 'button', className: 'link', textContent: 'Try again' });
   const discard = el('button', { type: 'button', className: 'link', textContent: 'Discard' });
-  retry.addEventListener('click', () => store.deliver(c, p));
+  retry.addEventListener('click', () => store.queue(c, p));
   discard.addEventListener('click', () => store.discard(c, p));
   li.append(el('small', { role: 'alert' }, `Not sent: ${p.failed} `, retry, ' ', discard));
   return li;
@@ -434,8 +451,13 @@ let loadingOlder = false;
 async function older() {
   if (loadingOlder || !open?.loaded || !open.hasMore) return;
   loadingOlder = true;
-  await store.loadOlder(open).catch(() => {}); // scrolling tries again
-  loadingOlder = false;
+  try {
+    await store.loadOlder(open);
+  } catch (failure) {
+    if (!(failure instanceof session.Failure)) throw failure; // else scrolling tries again
+  } finally {
+    loadingOlder = false;
+  }
 }
 
 if (session.resume()) start();

@@ -17,7 +17,7 @@ export const token = () => session?.accessToken;
 
 // Failure is an answer that is an error; status 0 means that there was no answer.
 export class Failure extends Error {
-  constructor(status, problem, retryAfter) {
+  constructor(status, problem, retryAfter = 0) {
     super([problem.detail || problem.title, ...(problem.errors ?? []).map((e) => `${e.field} ${e.message}`)].join(' — '));
     Object.assign(this, { status, code: problem.code, retryAfter });
   }
@@ -52,7 +52,7 @@ export function refresh() {
       keep(answer);
       twins.postMessage({ used, answer });
     }, (failure) => {
-      if (!failure.passing && session?.refreshToken === used) end('Please sign in again.');
+      if (!failure.passing && session?.refreshToken === used) end(failure.message);
       throw failure;
     })
     .finally(() => { refreshing = null; });

@@ -1,6 +1,6 @@
 // What this tab knows of groups, channels and messages, in the order and without the gaps that seq promises.
 
-import { me, request } from './session.js';
+import { Failure, me, request } from './session.js';
 
 export const groups = new Map(); // by id, each with channels: a list of ids
 export const channels = new Map(); // by id: see addChannel
@@ -9,6 +9,15 @@ export const people = new Map(); // display names by user id
 // Called after changes: of the list of channels; of a channel's messages, of which `added` are new at its end; of what waits to be sent.
 export const on = { list() {}, messages(channel, added) {}, pending(channel) {} };
 
+// changed has the list drawn anew, once for many changes.
+let timer = 0;
+function changed() {
+  timer ||= setTimeout(() => {
+    timer = 0;
+    on.list();
+  }, 20);
+}
+
 const lastSeq = (c) => c.messages.at(-1)?.seq ?? 0;
 const path = (c, query = '') => `/groups/${c.groupId}/channels/${c.id}/messages${query}`;
 const readKey = () => `parley.read.${me().id}`;
@@ -16,7 +25,7 @@ const pause = (ms) => new Promise((done) => { setTimeout(done, ms); });
 
 // load brings everything up to date: after connecting, and whenever the server may have missed something.
 export async function load() {
-  const { groups: list } = await request('GET', '/groups');
+  const list = await request('GET', '/groups');
   const ids = new Set(list.map((g) => g.id));
   for (const id of groups.keys()) if (!ids.has(id)) removeGroup(id);
   list.forEach(addGroup);
@@ -34,18 +43,18 @@ export function addGroup(g) {
   for (const id of there.channels) if (!mine.has(id)) channels.delete(id);
   groups.set(g.id, Object.assign(there, g, { channels: [...mine] }));
   g.channels.forEach(addChannel);
-  on.list();
+  changed();
 }
 
 export function updateGroup(g) {
   if (groups.has(g.id)) Object.assign(groups.get(g.id), g);
-  on.list();
+  changed();
 }
 
 export function removeGroup(id) {
   groups.get(id)?.channels.forEach((c) => channels.delete(c));
   groups.delete(id);
-  on.list();
+  changed();
 }
 
 export function addChannel(info) {
@@ -62,14 +71,14 @@ export function addChannel(info) {
   if (read > c.readSeq) c.unread = Math.max(0, c.lastSeq - read);
   channels.set(c.id, c);
   if (!group.channels.includes(c.id)) group.channels.push(c.id);
-  on.list();
+  changed();
 }
 
 export function removeChannel(groupId, id) {
   const group = groups.get(groupId);
   if (group) group.channels = group.channels.filter((c) => c !== id);
   channels.delete(id);
-  on.list();
+  changed();
 }
 
 export function markRead(c) {
@@ -80,15 +89,16 @@ export function markRead(c) {
 
 // Names of a group's members, page by page.
 export async function loadPeople(groupId) {
+  const limit = 200;
+  let page;
   let after = 0;
-  for (let more = true; more;) {
-    const page = await request('GET', `/groups/${groupId}/members?limit=200&after=${after}`);
-    for (const { user } of page.members) {
+  do {
+    page = await request('GET', `/groups/${groupId}/members?limit=${limit}&after=${after}`);
+    for (const { user } of page) {
       people.set(user.id, user.displayName);
       after = user.id;
     }
-    more = page.hasMore;
-  }
+  } while (page.length === limit);
 }
 
 // loadLatest fetches the end of a channel's history, the first time.
@@ -120,7 +130,7 @@ export function receive(m) {
   if (fresh && m.senderId !== me().id) c.unread++;
   if (m.seq > lastSeq(c)) c.early.set(m.seq, m);
   if (c.loaded) fillIn(c);
-  on.list();
+  changed();
 }
 
 // settle takes the temporary message away that the real one stands for.
@@ -152,6 +162,7 @@ export function catchUp(c) {
         more = page.hasMore || c.early.size > 0;
         if (!page.hasMore && more) await pause(500);
       } catch (failure) {
+        if (!(failure instanceof Failure)) throw failure;
         if (!failure.passing) return; // not ours to read any more
         await pause(2000);
       }
@@ -165,18 +176,27 @@ export function send(c, content) {
   const hash = Array.from(crypto.getRandomValues(new Uint8Array(12)), (b) => b.toString(16).padStart(2, '0')).join('');
   const p = { hash, content, createdAt: new Date().toISOString() };
   c.pending.push(p);
-  deliver(c, p);
+  on.pending(c);
+  queue(c, p);
 }
 
-export async function deliver(c, p) {
+// queue hands messages over one after the other, so that they are numbered in the order in which they were written.
+export function queue(c, p) {
   p.failed = '';
+  c.queue = Promise.allSettled([c.queue]).then(() => deliver(c, p));
+}
+
+const attempts = 8; // with pauses of 1, 2, 3 … seconds in between
+
+async function deliver(c, p) {
   on.pending(c);
   for (let attempt = 1; c.pending.includes(p); attempt++) {
     try {
       await request('POST', path(c), { content: p.content, hash: p.hash });
       return;
     } catch (failure) {
-      if (!failure.passing || attempt === 5) {
+      if (!(failure instanceof Failure)) throw failure;
+      if (!failure.passing || attempt === attempts) {
         fail(c.id, p.hash, failure.message);
         return;
       }
