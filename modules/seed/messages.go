@@ -22,7 +22,7 @@ func (r *run) addMessages(ctx context.Context) error {
 		madeUp[id] = true
 	}
 	scripts := conversations(talkScript)
-	return r.batches("messages", total, func(int) (int, error) {
+	return r.batches(ctx, "messages", total, func(int) (int, error) {
 		parts := takeParts(plans, rowBatch, r.eager)
 		n, recipients := 0, 0
 		err := r.write(ctx, func(t tables) (err error) {

@@ -69,7 +69,7 @@ const (
 	groupBatch   = 200
 	memberBatch  = 2000
 	channelBatch = 200
-	rowBatch     = 40_000 // messages with their recipients
+	rowBatch     = 20_000 // messages with their recipients
 )
 
 // Times before the run, in days: people were there first, then groups, then messages.
@@ -130,16 +130,31 @@ func (r *run) groupIDs() []int64 {
 }
 
 // batches calls add until total is done. It gets what is done so far and returns how much more is.
-func (r *run) batches(what string, total int, add func(done int) (int, error)) error {
+func (r *run) batches(ctx context.Context, what string, total int, add func(done int) (int, error)) error {
 	for done := 0; done < total; {
+		begin := time.Now()
 		n, err := add(done)
 		if err != nil {
 			return fmt.Errorf("add %s: %w", what, err)
 		}
 		done += n
 		r.progress(min(done, total), total, what)
+		if done < total && r.db.Dialect() == store.SQLite {
+			pause(ctx, time.Since(begin)/2)
+		}
 	}
 	return nil
+}
+
+// pause lets other processes write. With SQLite they do not wait in a queue but look again now and then, and would hardly ever come
+// at the right moment between two transactions that follow each other closely.
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done(): // the next transaction fails with it
+	}
 }
 
 func (r *run) addUsers(ctx context.Context) error {
@@ -155,7 +170,7 @@ func (r *run) addUsers(ctx context.Context) error {
 		return fmt.Errorf("hash the password of made-up users: %w", err)
 	}
 	next := len(r.users) // names may be taken: each is tried once
-	err = r.batches("users", missing, func(done int) (int, error) {
+	err = r.batches(ctx, "users", missing, func(done int) (int, error) {
 		rows := make([]userRow, min(userBatch, missing-done))
 		for i := range rows {
 			p := personAt(next + i)
@@ -198,7 +213,7 @@ func (r *run) addGroups(ctx context.Context) error {
 		return err
 	}
 	missing := r.Groups - len(r.groups)
-	err := r.batches("groups", missing, func(done int) (int, error) {
+	err := r.batches(ctx, "groups", missing, func(done int) (int, error) {
 		n := min(groupBatch, missing-done)
 		err := r.write(ctx, func(t tables) error {
 			made, err := t.lock(madeGroups)
@@ -266,7 +281,7 @@ func (r *run) addMembers(ctx context.Context) error {
 		return err
 	}
 	missing := planMembers(r.users, r.groups, pairs)
-	return r.batches("memberships", len(missing), func(done int) (int, error) {
+	return r.batches(ctx, "memberships", len(missing), func(done int) (int, error) {
 		rows := missing[done:min(done+memberBatch, len(missing))]
 		n := 0
 		err := r.write(ctx, func(t tables) (err error) {
@@ -288,7 +303,7 @@ func (r *run) addChannels(ctx context.Context) error {
 	for _, g := range r.groups {
 		themes[g.id] = groupAt(g.index)
 	}
-	return r.batches("channels", len(missing), func(done int) (int, error) {
+	return r.batches(ctx, "channels", len(missing), func(done int) (int, error) {
 		groups := missing[done:min(done+channelBatch, len(missing))]
 		err := r.write(ctx, func(t tables) error { return insertChannels(t, groups, themes) })
 		r.added.Channels += len(groups)
