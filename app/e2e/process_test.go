@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -16,6 +17,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"parley/app/testenv"
 )
 
 // binary is the path of the executable under test, built once by TestMain.
@@ -198,11 +201,9 @@ func parley(t testing.TB, env map[string]string, stdin string, args ...string) s
 // freeAddr finds an address that nothing listens on.
 func freeAddr(t testing.TB) string {
 	t.Helper()
-	var lc net.ListenConfig
-	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	port, err := testenv.FreePort()
 	require.NoError(t, err)
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 }
 
 func status(url string) int {

@@ -24,7 +24,7 @@ func dockerAnswers(ctx context.Context) bool {
 }
 
 func postgresContainer(d durability) (spec, error) {
-	port, err := freePort()
+	port, err := FreePort()
 	if err != nil {
 		return spec{}, err
 	}
@@ -35,7 +35,7 @@ func postgresContainer(d durability) (spec, error) {
 }
 
 func rabbitContainer(durability) (spec, error) {
-	port, err := freePort()
+	port, err := FreePort()
 	if err != nil {
 		return spec{}, err
 	}

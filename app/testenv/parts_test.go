@@ -90,7 +90,7 @@ func TestStaleDirectoriesAreRemoved(t *testing.T) {
 
 func TestFreePortIsOutsideTheEphemeralRange(t *testing.T) {
 	t.Parallel()
-	port, err := freePort()
+	port, err := FreePort()
 	require.NoError(t, err)
 	require.Less(t, port, 32768)
 	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))

@@ -88,7 +88,7 @@ func installedPostgres(ctx context.Context, dir string, d durability, _ int) (sp
 	if err != nil {
 		return spec{}, err
 	}
-	port, err := freePort()
+	port, err := FreePort()
 	if err != nil {
 		return spec{}, err
 	}

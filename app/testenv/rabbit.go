@@ -46,11 +46,11 @@ func installedRabbit(_ context.Context, dir string, _ durability, attempt int) (
 	if err != nil {
 		return spec{}, err
 	}
-	port, err := freePort()
+	port, err := FreePort()
 	if err != nil {
 		return spec{}, err
 	}
-	distPort, err := freePort()
+	distPort, err := FreePort()
 	if err != nil {
 		return spec{}, err
 	}

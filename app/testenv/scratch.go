@@ -95,11 +95,11 @@ func removeStale(base string) {
 	}
 }
 
-// freePort returns a port of the loopback interface on which nothing listens.
+// FreePort returns a port of the loopback interface on which nothing listens.
 // It is below the range from which systems take ports for outgoing
 // connections: else a client that keeps trying to reach a stopped server could
 // be given the server's own port and keep it from starting again.
-func freePort() (int, error) {
+func FreePort() (int, error) {
 	const low, high, tries = 20000, 30000, 100
 	var err error
 	for range tries {
