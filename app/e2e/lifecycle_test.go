@@ -3,6 +3,7 @@ package e2e
 import (
 	"maps"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -206,4 +207,22 @@ func TestRestartKeepsEverything(t *testing.T) {
 	b.speaker.send(b.channel, "after", "and it goes on")
 	b.listener.has(b.channel, 2)
 	b.listener.check(b.channel)
+}
+
+// TestRolesServeWhatIsTheirs: each process of a split deployment answers for its health, and else for its own role alone.
+func TestRolesServeWhatIsTheirs(t *testing.T) {
+	t.Parallel()
+	c := startSplit(t, services(t, testenv.AMQPURL(t), storetest.PostgresURL(t)), nil)
+	const polling = "/socket.io/?EIO=4&transport=polling"
+	for p, want := range map[*process]map[string]int{
+		c.api:        {"/api/v1/me": http.StatusUnauthorized, polling: http.StatusNotFound},
+		c.worker:     {"/api/v1/me": http.StatusNotFound, polling: http.StatusNotFound},
+		c.sockets[0]: {"/api/v1/me": http.StatusNotFound, polling: http.StatusOK},
+		c.sockets[1]: {"/api/v1/me": http.StatusNotFound, polling: http.StatusOK},
+	} {
+		want["/healthz"], want["/readyz"] = http.StatusOK, http.StatusOK
+		for path, expected := range want {
+			require.Equal(t, expected, status(p.url()+path), "%s %s", p.name, path)
+		}
+	}
 }
