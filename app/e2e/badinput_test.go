@@ -98,7 +98,7 @@ func describe(t *testing.T, a answer) string {
 		require.NotEmpty(t, a.header.Get("Allow"))
 	}
 	s := strconv.Itoa(a.status) + " " + p.Code
-	if p.Detail != "" {
+	if p.Detail != p.Title {
 		detail, _, _ := strings.Cut(p.Detail, ": invalid character") // the rest is encoding/json's, and may change with it
 		s += ": " + detail
 	}

@@ -44,6 +44,14 @@ func (p *Problem) Error() string {
 	return s
 }
 
+// Explain is the detail, or the title where there is nothing to add to it: what clients are always told.
+func (p *Problem) Explain() string {
+	if p.Detail != "" {
+		return p.Detail
+	}
+	return p.Title
+}
+
 // Is reports whether target is a problem with the same code.
 func (p *Problem) Is(target error) bool {
 	t, ok := target.(*Problem)

@@ -198,10 +198,7 @@ func (c *Conn) refuse(err error, next func(*sio.ExtendedError)) {
 		c.session.shutdown(c, ReasonConnectFailed)
 		return
 	}
-	data := map[string]any{"code": p.Code}
-	if p.Detail != "" {
-		data["detail"] = p.Detail
-	}
+	data := map[string]any{"code": p.Code, "detail": p.Explain()}
 	c.session.detach(c)
 	c.end(ReasonRefused)
 	next(sio.NewExtendedError(p.Title, data))

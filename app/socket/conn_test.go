@@ -107,7 +107,7 @@ func TestRefusals(t *testing.T) {
 		}
 		_, err = sockettest.Dial(testContext(t), f.url, sockettest.Options{Transport: transport, Auth: map[string]any{"token": 5}})
 		require.ErrorAs(t, err, &refused)
-		require.JSONEq(t, `{"code":"token_missing"}`, string(refused.Data))
+		require.JSONEq(t, `{"code":"token_missing","detail":"An access token is needed."}`, string(refused.Data))
 
 		_, err = sockettest.Dial(testContext(t), f.url, sockettest.Options{Transport: transport, Token: "later"})
 		require.ErrorIs(t, err, sockettest.ErrClosed)

@@ -38,7 +38,7 @@ type problemBody struct {
 	Type   string          `json:"type"`
 	Title  string          `json:"title"`
 	Status int             `json:"status"`
-	Detail string          `json:"detail,omitempty"`
+	Detail string          `json:"detail"`
 	Code   string          `json:"code"`
 	Errors []problem.Field `json:"errors,omitempty"`
 }
@@ -57,7 +57,7 @@ func WriteProblem(w http.ResponseWriter, p *problem.Problem) {
 	w.WriteHeader(p.Status)
 	body := problemBody{
 		Type: "urn:parley:problem:" + p.Code, Title: p.Title, Status: p.Status,
-		Detail: p.Detail, Code: p.Code, Errors: p.Fields,
+		Detail: p.Explain(), Code: p.Code, Errors: p.Fields,
 	}
 	_ = json.NewEncoder(w).Encode(body) // fails only if the client has gone
 }

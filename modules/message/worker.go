@@ -112,12 +112,8 @@ func appendEvents(events []bus.Message, s event.Send, o Outcome) ([]bus.Message,
 }
 
 func failure(s event.Send, p *problem.Problem) (bus.Message, error) {
-	detail := p.Detail
-	if detail == "" {
-		detail = p.Title
-	}
 	return event.NewEmit(event.UserKey(s.SenderID), event.Emit{Event: event.MessageFailed},
-		event.Failed{Hash: s.Hash, ChannelID: s.ChannelID, Code: p.Code, Detail: detail})
+		event.Failed{Hash: s.Hash, ChannelID: s.ChannelID, Code: p.Code, Detail: p.Explain()})
 }
 
 // GaveUp implements bus.Worker: the sender hears that its message is not kept.

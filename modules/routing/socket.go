@@ -137,9 +137,9 @@ func (r *Router) Receive(ctx context.Context, msg bus.Message) {
 	r.emit(msg.Key, e)
 }
 
-// Reset implements bus.Receiver: bindings are made again from what is wanted then.
+// Reset implements bus.Receiver: bindings are made again from what is wanted then. What has been emitted stays known, as workers
+// publish again what the broker had not confirmed.
 func (r *Router) Reset(context.Context) {
-	clear(r.emitted)
 	r.bindings.Reset()
 	r.subscriptions.Reset()
 }

@@ -221,7 +221,7 @@ func (h *Hub) authenticate(c *socket.Conn, payload json.RawMessage, ack func(any
 
 // refusal is the acknowledgement of an event that could not be carried out.
 func refusal(p *problem.Problem) any {
-	return map[string]any{"ok": false, "error": map[string]any{"code": p.Code, "title": p.Title, "detail": p.Detail}}
+	return map[string]any{"ok": false, "error": map[string]any{"code": p.Code, "title": p.Title, "detail": p.Explain()}}
 }
 
 // drainSpread is the time over which the clients of a server that goes away come
