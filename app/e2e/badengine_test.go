@@ -27,7 +27,6 @@ func TestBadFrames(t *testing.T) {
 		{"a text within a text", frame(0x01, "3") + frame(0x81, "3"), protocol},
 		{"half a ping", frame(0x09, "x"), protocol},
 		{"a long ping", frame(0x89, strings.Repeat("x", 126)), protocol},
-		{"a close with half a code", frame(0x88, "\x03"), "closed 1000 transport_close"},
 		{"a close with a code that does not exist", frame(0x88, "\x00\x01"), protocol},
 		{"a length beyond all numbers", "\x81\xff\xff\xff\xff\xff\xff\xff\xff\xff\x00\x00\x00\x00", "cut off"},
 		{"a length of 8 EiB", "\x81\xff\x7f\xff\xff\xff\xff\xff\xff\xff\x00\x00\x00\x00", "closed 1009"},
@@ -45,6 +44,11 @@ func TestBadFrames(t *testing.T) {
 			b.areServed()
 		})
 	}
+	t.Run("a close with half a code", func(t *testing.T) {
+		got := tryBytes(t, c, frame(0x88, "\x03"))
+		require.Contains(t, []string{"closed 1000 transport_close", "cut off"}, got, "who closes need not be told")
+		b.areServed()
+	})
 }
 
 // tryBytes sends bytes over a new WebSocket, past everything that makes frames of them, and returns what comes back.
