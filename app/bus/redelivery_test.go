@@ -324,9 +324,9 @@ func TestFinishing(t *testing.T) {
 		require.Equal(t, "value", work.Value(key{}))
 
 		stop()
-		time.Sleep(bus.FinishTimeout - time.Second) //nolint:forbidigo // in a synctest bubble
+		<-time.After(bus.FinishTimeout - time.Second)
 		require.NoError(t, work.Err(), "the batch at hand may be finished")
-		time.Sleep(2 * time.Second) //nolint:forbidigo // in a synctest bubble
+		<-time.After(2 * time.Second)
 		require.Error(t, work.Err(), "but not for ever")
 
 		work, cancel = bus.Finishing(t.Context())
