@@ -63,8 +63,6 @@ type Change struct {
 	GroupID  int64      `json:"groupId,omitempty"`
 	Channels []int64    `json:"channels,omitempty"`
 	Version  int64      `json:"version,omitempty"`
-	// GroupVersion is the group's version at the time of a GroupJoined.
-	GroupVersion int64 `json:"groupVersion,omitempty"`
 }
 
 // SubscriptionRequest asks a worker what a user may hear; the Snapshot goes to ServerID.

@@ -43,7 +43,7 @@ func samples(t *testing.T) map[string]bus.Message {
 		"sent":              must(NewEmit(UserKey(5), Emit{Event: MessageSent}, message)),
 		"failed":            must(NewEmit(UserKey(5), Emit{Event: MessageFailed}, Failed{Hash: "a-1", ChannelID: 3, Code: "c", Detail: "d"})),
 		"change-user": must(NewEmit(UserKey(5), Emit{Event: JoinedGroup, Change: &Change{
-			Kind: GroupJoined, UserID: 5, GroupID: 2, Channels: []int64{3}, Version: 7, GroupVersion: 8,
+			Kind: GroupJoined, UserID: 5, GroupID: 2, Channels: []int64{3}, Version: 7,
 		}}, map[string]int{"any": 1})),
 		"change-group":    must(NewEmit(GroupKey(2), Emit{Event: GroupRemoved, Change: &Change{Kind: GroupDeleted, GroupID: 2, Version: 9}}, nil)),
 		"change-disabled": must(NewEmit(UserKey(5), Emit{Change: &Change{Kind: UserDisabled, UserID: 5}}, nil)),

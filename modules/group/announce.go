@@ -50,17 +50,12 @@ func (t *tx) joined(userID, groupID int64) (Group, error) {
 	if err != nil {
 		return Group{}, err
 	}
-	groupVersion, err := t.groupVersion(groupID)
-	if err != nil {
-		return Group{}, err
-	}
 	version, err := t.raiseUser(userID)
 	if err != nil {
 		return Group{}, err
 	}
 	return seen, t.emit(event.UserKey(userID), event.Emit{Event: event.JoinedGroup, Change: &event.Change{
-		Kind: event.GroupJoined, UserID: userID, GroupID: groupID, Channels: seen.channelIDs(),
-		Version: version, GroupVersion: groupVersion,
+		Kind: event.GroupJoined, UserID: userID, GroupID: groupID, Channels: seen.channelIDs(), Version: version,
 	}}, groupPayload{seen})
 }
 

@@ -152,12 +152,6 @@ func (t *tx) raiseGroup(groupID int64) (version int64, err error) {
 	return version, err
 }
 
-// groupVersion is the version of a locked group.
-func (t *tx) groupVersion(groupID int64) (version int64, err error) {
-	err = t.need(&version, `SELECT version FROM groups WHERE id = ?`, groupID)
-	return version, err
-}
-
 // raiseUser numbers one more change of what the user may hear. Users are locked after groups, and in the order of their ids.
 func (t *tx) raiseUser(userID int64) (version int64, err error) {
 	err = t.need(&version, `UPDATE users SET membership_version = membership_version + 1 WHERE id = ? RETURNING membership_version`, userID)

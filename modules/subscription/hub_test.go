@@ -142,7 +142,7 @@ func TestJoiningAGroupLive(t *testing.T) {
 	w := newWorld(t)
 	c := w.join(7, 1)
 	w.keys.hold(true)
-	w.change("user:7", event.JoinedGroup, event.Change{Kind: event.GroupJoined, UserID: 7, GroupID: 1, Channels: []int64{10}, Version: 2, GroupVersion: 5})
+	w.change("user:7", event.JoinedGroup, event.Change{Kind: event.GroupJoined, UserID: 7, GroupID: 1, Channels: []int64{10}, Version: 2})
 	w.keys.hold(false)
 	w.settle(2, group(1, 5, 10))
 	w.next(c, event.JoinedGroup)
