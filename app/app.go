@@ -8,6 +8,8 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"parley/app/auth"
 	"parley/app/bus"
 	"parley/app/bus/memory"
@@ -32,10 +34,11 @@ import (
 // server is a process's components, connected with each other. All are made,
 // whatever the roles; which of them become active, the registry decides.
 type server struct {
-	cfg   config.Config
-	log   *slog.Logger
-	build telemetry.Build
-	node  *registry.Node
+	cfg     config.Config
+	log     *slog.Logger
+	build   telemetry.Build
+	metrics *prometheus.Registry
+	node    *registry.Node
 
 	store  *store.Store
 	bus    bus.Bus
@@ -46,7 +49,7 @@ type server struct {
 
 // wire makes the components of a process. It does no I/O.
 func wire(cfg config.Config, secret []byte, build telemetry.Build, log *slog.Logger) (*server, error) {
-	s := &server{cfg: cfg, log: log, build: build}
+	s := &server{cfg: cfg, log: log, build: build, metrics: telemetry.NewMetrics(build)}
 	if err := s.foundation(secret); err != nil {
 		return nil, err
 	}
@@ -58,7 +61,7 @@ func wire(cfg config.Config, secret []byte, build telemetry.Build, log *slog.Log
 		return nil, err
 	}
 	all := []registry.Module{
-		web.NewAdmin(cfg.Admin.Addr, telemetry.MetricsHandler(telemetry.NewMetrics(build))),
+		web.NewAdmin(cfg.Admin.Addr, telemetry.MetricsHandler(s.metrics)),
 		s.store,
 		bus.Component{Bus: s.bus},
 		s.relay,
