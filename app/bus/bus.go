@@ -23,6 +23,9 @@ var (
 	// publishers or refused the message, or the bus has not started or has been stopped. The message may or
 	// may not have been taken; sending it again is the caller's business.
 	ErrUnavailable = errors.New("message bus unavailable")
+	// ErrFull means that as many messages wait as the queue's MaxLength allows. The message was not taken; there will
+	// be room once the consumers have caught up. It is an ErrUnavailable, too.
+	ErrFull = fmt.Errorf("%w: too many messages wait in the queue", ErrUnavailable)
 	// ErrUnroutable means that nothing is bound to the message's key.
 	ErrUnroutable = errors.New("no queue is bound to this routing key")
 	// ErrDeadLettered means that a consumer gave up on the message (in-process bus only, whose Send
@@ -53,13 +56,19 @@ type Queue struct {
 	// are handled strictly in the order they were sent. Others share their messages out among their
 	// consumers.
 	Ordered bool
+	// MaxLength is how many messages may wait before Send fails with ErrFull. Those that a consumer holds
+	// do not count. 0: no limit. It belongs to the process that sends, not to the queue: it may be another one
+	// at the next declaration, and in another process. Processes that send at the same time may
+	// exceed it, each by a tenth.
+	MaxLength int
 }
 
 // Validate says what is wrong with a queue's description.
 func (q Queue) Validate() error {
-	if q.Name == "" || q.Key == "" || q.Batch < 1 {
-		return fmt.Errorf("queue %q with key %q and batches of %d: a queue needs a name, a key and a batch of at least 1",
-			q.Name, q.Key, q.Batch)
+	if q.Name == "" || q.Key == "" || q.Batch < 1 || q.MaxLength < 0 {
+		return fmt.Errorf("queue %q with key %q, batches of %d and %d waiting at most: "+
+			"a queue needs a name, a key and a batch of at least 1, and its length cannot be negative",
+			q.Name, q.Key, q.Batch, q.MaxLength)
 	}
 	return nil
 }
@@ -93,9 +102,9 @@ type Publisher interface {
 // Sender puts work on the incoming exchange.
 type Sender interface {
 	// Send returns nil once the message is safe: with RabbitMQ it is on the disk of the queue
-	// (persistent, mandatory, confirmed), in process its consumer has acknowledged it. Fails with
-	// ErrUnavailable, ErrUnroutable, ErrDeadLettered or the context's error; then the message may still
-	// be handled. Messages that one goroutine sends one after the other to one queue are handled in
+	// (persistent, mandatory, confirmed), in process its consumer has acknowledged it. Fails at once with
+	// ErrFull if too many messages wait; with ErrUnavailable, ErrUnroutable, ErrDeadLettered or the context's error
+	// the message may still be handled. Messages that one goroutine sends one after the other to one queue are handled in
 	// that order.
 	Send(ctx context.Context, msg Message) error
 }
@@ -119,7 +128,7 @@ type Receiver interface {
 	Reset(ctx context.Context)
 }
 
-// Inbox is one socket server's own queue. It lives as long as its process's connection to the bus.
+// Inbox is one process's own queue of events. It lives as long as the process's connection to the bus.
 // Calls of Bind and Unbind take effect one after the other.
 type Inbox interface {
 	// Bind routes the keys to the inbox, and returns when every event published from then on will
@@ -149,9 +158,10 @@ type Bus interface {
 	// stopped. Calls for different queues are independent of each other; of several calls for one
 	// Ordered queue one is active and the others wait for its end.
 	Consume(ctx context.Context, q Queue, w Worker) error
-	// Open makes the inbox of the server with that id. An id that has an open inbox is refused; if that is
-	// another process's, or that of a lost connection, Open waits for its end as long as ctx allows.
-	Open(ctx context.Context, serverID string, r Receiver) (Inbox, error)
+	// Open makes the inbox of that name: "server." or "worker.", and an id that no other process has. A name
+	// that has an open inbox is refused; if that is another process's, or that of a lost connection, Open waits
+	// for its end as long as ctx allows.
+	Open(ctx context.Context, name string, r Receiver) (Inbox, error)
 	// Declare makes the work queues exist, so that Send finds them before any consumer has started. The
 	// queues are declared again after the broker was lost.
 	Declare(ctx context.Context, queues ...Queue) error

@@ -14,7 +14,7 @@ import (
 
 // Inboxes opens a server's inbox.
 type Inboxes interface {
-	Open(ctx context.Context, serverID string, r bus.Receiver) (bus.Inbox, error)
+	Open(ctx context.Context, name string, r bus.Receiver) (bus.Inbox, error)
 }
 
 // Rooms broadcasts to the connections of this server.
@@ -90,7 +90,7 @@ func (r *Router) Init(h registry.Host) error {
 
 // Start opens the inbox and binds the server's own key.
 func (r *Router) Start(ctx context.Context) error {
-	inbox, err := r.inboxes.Open(ctx, r.id, r)
+	inbox, err := r.inboxes.Open(ctx, "server."+r.id, r)
 	if err != nil {
 		return fmt.Errorf("open the inbox of server %s: %w", r.id, err)
 	}

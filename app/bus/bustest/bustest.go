@@ -288,9 +288,9 @@ func (r *receiver) requireReceived(t *testing.T, want ...string) {
 }
 
 // inbox opens an inbox; the bus closes it when it is stopped.
-func inbox(t *testing.T, b bus.Bus, id string, r *receiver, keys ...string) bus.Inbox {
+func inbox(t *testing.T, b bus.Bus, name string, r *receiver, keys ...string) bus.Inbox {
 	t.Helper()
-	in, err := b.Open(timeout(t), id, r)
+	in, err := b.Open(timeout(t), name, r)
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		r.mu.Lock()

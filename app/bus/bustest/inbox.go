@@ -20,7 +20,7 @@ var inboxTests = map[string]func(*testing.T, opener){
 	"bindings may be changed by many goroutines":            testConcurrentBinds,
 	"binding while events pour in loses none":               testBindUnderLoad,
 	"a closed inbox is gone with its bindings":              testInboxClose,
-	"an inbox id is taken once":                             testInboxTaken,
+	"an inbox name is taken once":                           testInboxTaken,
 	"closing waits for the receiver":                        testCloseWaits,
 	"inboxes come and go while events pour in":              testInboxesUnderLoad,
 }

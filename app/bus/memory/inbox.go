@@ -7,10 +7,10 @@ import (
 	"parley/app/bus"
 )
 
-// inbox is one socket server's queue of events, and the goroutine that hands them over.
+// inbox is one process's own queue of events, and the goroutine that hands them over.
 type inbox struct {
 	bus      *Bus
-	id       string
+	name     string
 	receiver bus.Receiver
 	events   *fifo[bus.Message]
 	keys     map[string]struct{} // what is bound; guarded by Bus.mu
@@ -24,24 +24,24 @@ type inbox struct {
 // handOver is how many events are taken out of an inbox at once.
 const handOver = 64
 
-// Open makes the inbox of the server with that id.
-func (b *Bus) Open(_ context.Context, serverID string, r bus.Receiver) (bus.Inbox, error) {
+// Open makes the inbox of that name.
+func (b *Bus) Open(_ context.Context, name string, r bus.Receiver) (bus.Inbox, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.state != running {
 		return nil, b.state.refusal()
 	}
-	if b.inboxes[serverID] != nil {
-		return nil, fmt.Errorf("inbox %q is open already", serverID)
+	if b.inboxes[name] != nil {
+		return nil, fmt.Errorf("inbox %q is open already", name)
 	}
 	in := &inbox{
-		bus: b, id: serverID, receiver: r,
+		bus: b, name: name, receiver: r,
 		events: newFIFO[bus.Message](b.inboxLimit),
 		keys:   make(map[string]struct{}),
 		done:   make(chan struct{}),
 	}
 	in.ctx, in.cancel = context.WithCancel(context.Background())
-	b.inboxes[serverID] = in
+	b.inboxes[name] = in
 	go in.run()
 	return in, nil
 }
@@ -68,7 +68,7 @@ func (in *inbox) Bind(_ context.Context, keys ...string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if in.closed {
-		return fmt.Errorf("%w: inbox %q is closed", bus.ErrUnavailable, in.id)
+		return fmt.Errorf("%w: inbox %q is closed", bus.ErrUnavailable, in.name)
 	}
 	for _, key := range keys {
 		if b.bindings[key] == nil {
@@ -86,7 +86,7 @@ func (in *inbox) Unbind(_ context.Context, keys ...string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if in.closed {
-		return fmt.Errorf("%w: inbox %q is closed", bus.ErrUnavailable, in.id)
+		return fmt.Errorf("%w: inbox %q is closed", bus.ErrUnavailable, in.name)
 	}
 	for _, key := range keys {
 		in.unbind(key)
@@ -121,7 +121,7 @@ func (in *inbox) remove() {
 	for key := range in.keys {
 		in.unbind(key)
 	}
-	delete(b.inboxes, in.id)
+	delete(b.inboxes, in.name)
 	in.events.close()
 	in.cancel()
 }

@@ -43,7 +43,7 @@ type Bus struct {
 	state    state
 	queues   map[string]*queue              // by name
 	routes   map[string]*queue              // the incoming exchange: by key
-	inboxes  map[string]*inbox              // by server id
+	inboxes  map[string]*inbox              // by name
 	bindings map[string]map[*inbox]struct{} // the outgoing exchange: by key
 
 	callMu   sync.Mutex

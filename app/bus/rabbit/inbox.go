@@ -13,12 +13,12 @@ import (
 	"parley/app/bus"
 )
 
-// inbox is one socket server's own queue. It lives through a number of stays:
+// inbox is one process's own queue of events. It lives through a number of stays:
 // each is the queue on one connection, begins without bindings and ends with
 // the connection.
 type inbox struct {
 	bus      *Bus
-	id       string
+	name     string
 	queue    string
 	receiver bus.Receiver
 
@@ -36,14 +36,14 @@ type inbox struct {
 	closed  bool                // guarded by binding
 }
 
-// Open makes the inbox of the server with that id.
-func (b *Bus) Open(ctx context.Context, serverID string, r bus.Receiver) (bus.Inbox, error) {
+// Open makes the inbox of that name.
+func (b *Bus) Open(ctx context.Context, name string, r bus.Receiver) (bus.Inbox, error) {
 	if err := b.begin(ctx); err != nil {
 		return nil, err
 	}
 	defer b.inFlight.Done()
 	in := &inbox{
-		bus: b, id: serverID, queue: b.topology.name("server." + serverID), receiver: r,
+		bus: b, name: name, queue: b.topology.name(name), receiver: r,
 		done: make(chan struct{}), gone: make(chan struct{}), binding: make(chan struct{}, 1), keys: make(map[string]struct{}),
 	}
 	in.ctx, in.cancel = context.WithCancel(context.Background())
@@ -66,17 +66,17 @@ func (b *Bus) Open(ctx context.Context, serverID string, r bus.Receiver) (bus.In
 func (b *Bus) register(in *inbox) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.inboxes[in.id] != nil {
-		return fmt.Errorf("inbox %q is open already", in.id)
+	if b.inboxes[in.name] != nil {
+		return fmt.Errorf("inbox %q is open already", in.name)
 	}
-	b.inboxes[in.id] = in
+	b.inboxes[in.name] = in
 	return nil
 }
 
 func (b *Bus) unregister(in *inbox) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	delete(b.inboxes, in.id)
+	delete(b.inboxes, in.name)
 }
 
 // settle makes the queue on the connection. While another connection has a queue of that name, which may be an
@@ -90,11 +90,11 @@ func (in *inbox) settle(ctx context.Context, s *spell) (*stay, error) {
 		}
 		var refused *amqp.Error
 		if !errors.As(err, &refused) || refused.Code != amqp.ResourceLocked {
-			return nil, fmt.Errorf("make the inbox %q: %w", in.id, err)
+			return nil, fmt.Errorf("make the inbox %q: %w", in.name, err)
 		}
-		in.bus.log.Warn("inbox is still held by another connection, will be tried again", "inbox", in.id)
+		in.bus.log.Warn("inbox is still held by another connection, will be tried again", "inbox", in.name)
 		if !sleep(ctx, pace.NextBackOff()) {
-			return nil, fmt.Errorf("inbox %q is held by another connection: %w", in.id, err)
+			return nil, fmt.Errorf("inbox %q is held by another connection: %w", in.name, err)
 		}
 	}
 }
@@ -107,7 +107,7 @@ func (in *inbox) run(st *stay) {
 		if in.ctx.Err() != nil {
 			return
 		}
-		in.bus.log.Warn("inbox lost, will be made again", "inbox", in.id, "error", err)
+		in.bus.log.Warn("inbox lost, will be made again", "inbox", in.name, "error", err)
 		in.move(nil)
 		st.end(in.ctx, err)
 		if st = in.resettle(); st == nil {
@@ -132,7 +132,7 @@ func (in *inbox) resettle() *stay {
 		if err == nil {
 			return st
 		}
-		in.bus.log.Warn("making the inbox again failed, will be tried again", "inbox", in.id, "error", err)
+		in.bus.log.Warn("making the inbox again failed, will be tried again", "inbox", in.name, "error", err)
 		if !sleep(in.ctx, pace.NextBackOff()) {
 			return nil
 		}
@@ -191,7 +191,7 @@ func (in *inbox) change(ctx context.Context, keys []string, work func(*stay) err
 	}
 	if in.stay == nil || in.closed {
 		<-in.binding
-		return fmt.Errorf("%w: inbox %q is lost or closed", bus.ErrUnavailable, in.id)
+		return fmt.Errorf("%w: inbox %q is lost or closed", bus.ErrUnavailable, in.name)
 	}
 	result := make(chan error, 1)
 	in.bus.background.Go(func() {

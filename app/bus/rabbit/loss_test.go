@@ -210,7 +210,7 @@ func TestInboxHeldByAnotherProcess(t *testing.T) {
 	require.NoError(t, err)
 	ch, err := other.Channel()
 	require.NoError(t, err)
-	_, err = ch.QueueDeclare(b.topology.name("server.one"), false, true, true, false, nil)
+	_, err = ch.QueueDeclare(b.topology.name("one"), false, true, true, false, nil)
 	require.NoError(t, err)
 
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)

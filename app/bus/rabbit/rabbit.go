@@ -2,7 +2,7 @@
 //
 //	{prefix}.incoming ──key──► {prefix}.{queue}             durable quorum queues
 //	                               └─ dead-lettered ──► {prefix}.dead (exchange and queue)
-//	{prefix}.outgoing ──key──► {prefix}.server.{serverId}   exclusive queues, one per inbox
+//	{prefix}.outgoing ──key──► {prefix}.{inbox}             exclusive queues: server.{id}, worker.{id}
 //
 // There is one connection for publishing and one for consuming, since a broker
 // that is short of memory stops reading from connections that publish, and
@@ -59,7 +59,7 @@ type Bus struct {
 	// inFlight counts the calls, and consumers the calls of Consume, that Stop waits for. Both are only
 	// added to while the state allows it.
 	inFlight, consumers sync.WaitGroup
-	inboxes             map[string]*inbox // by server id
+	inboxes             map[string]*inbox // by name
 
 	callMu   sync.Mutex
 	calls    map[string]chan bus.Message // who waits for a reply, by correlation id
