@@ -13,7 +13,9 @@ const (
 	TypeRequest  = "subscription.request"  // incoming: SubscriptionRequest
 	TypeSnapshot = "subscription.snapshot" // outgoing, to one server: Snapshot
 	TypeEmit     = "emit"                  // outgoing: Emit
+	TypePosted   = "posted"                // outgoing: Posted, one or several of one channel
 	TypeFence    = "fence"                 // outgoing, to one server, answered: Fence
+	TypePresence = "worker.presence"       // outgoing, to all workers: Presence
 )
 
 // Send is an accepted message on its way to the worker.
@@ -93,6 +95,22 @@ type SnapshotGroup struct {
 // written out to UserID's connections.
 type Fence struct {
 	UserID int64 `json:"userId,omitempty"`
+}
+
+// PresenceState says what a worker is about to do.
+type PresenceState string
+
+// The states of presence.
+const (
+	WorkerHello PresenceState = "hello" // has begun, and asks the others to tell that they are there
+	WorkerHere  PresenceState = "here"  // is there: every second, and in answer to a hello
+	WorkerBye   PresenceState = "bye"   // ends
+)
+
+// Presence tells the workers of one another, who share the partitions out among those that are there.
+type Presence struct {
+	WorkerID string        `json:"workerId"`
+	State    PresenceState `json:"state"`
 }
 
 // Encode makes a bus message of a body.

@@ -48,6 +48,7 @@ func samples(t *testing.T) map[string]bus.Message {
 		"change-group":    must(NewEmit(GroupKey(2), Emit{Event: GroupRemoved, Change: &Change{Kind: GroupDeleted, GroupID: 2, Version: 9}}, nil)),
 		"change-disabled": must(NewEmit(UserKey(5), Emit{Change: &Change{Kind: UserDisabled, UserID: 5}}, nil)),
 		"fence":           must(Encode(ServerKey("host-1"), TypeFence, Fence{UserID: 5})),
+		"presence":        must(Encode(WorkersKey, TypePresence, Presence{WorkerID: "host-1", State: WorkerHello})),
 	}
 }
 
@@ -129,6 +130,7 @@ func FuzzDecode(f *testing.F) {
 		again[Snapshot](t, TypeSnapshot, body)
 		again[SubscriptionRequest](t, TypeRequest, body)
 		again[Fence](t, TypeFence, body)
+		again[Presence](t, TypePresence, body)
 	})
 }
 

@@ -11,6 +11,9 @@ import (
 // SubscriptionKey is the key on the incoming exchange of requests for a user's groups and channels.
 const SubscriptionKey = "subscription.request"
 
+// WorkersKey is the key of messages for every worker.
+const WorkersKey = "workers"
+
 // UserKey is the key of events for every device of one user.
 func UserKey(id int64) string { return "user:" + strconv.FormatInt(id, 10) }
 
