@@ -94,6 +94,9 @@ func (d *device) listen(c *sockettest.Client) {
 }
 
 func (d *device) handle(e sockettest.Event, highest map[int64]int64) {
+	if err := undocumented(e.Name, e.Payload); err != nil {
+		d.fault("%v", err)
+	}
 	var m event.Message
 	switch e.Name {
 	case event.MessageSent, event.MessageReceive:

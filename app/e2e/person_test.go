@@ -118,7 +118,11 @@ func (p *person) request(ctx context.Context, method, path string, body []byte) 
 	}
 	defer func() { _ = resp.Body.Close() }()
 	data, err := io.ReadAll(resp.Body)
-	return answer{resp.StatusCode, resp.Header, data}, err
+	a := answer{resp.StatusCode, resp.Header, data}
+	if err == nil {
+		p.requireDocumented(method, path, a)
+	}
+	return a, err
 }
 
 // do makes a request that must be answered with want, and decodes the answer.
