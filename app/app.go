@@ -18,6 +18,7 @@ import (
 	"parley/app/event"
 	"parley/app/outbox"
 	"parley/app/problem"
+	"parley/app/reference"
 	"parley/app/registry"
 	"parley/app/socket"
 	"parley/app/store"
@@ -79,7 +80,7 @@ func wire(cfg config.Config, secret []byte, build telemetry.Build, log *slog.Log
 
 // foundation makes what several roles stand on.
 func (s *server) foundation(secret []byte) (err error) {
-	if s.store, err = newStore(s.cfg, s.log); err != nil {
+	if s.store, err = newStore(s.cfg, s.log, store.NewMetrics(s.metrics)); err != nil {
 		return err
 	}
 	if s.bus, err = newBus(s.cfg, s.log); err != nil {
@@ -118,14 +119,19 @@ func (s *server) apis() []registry.Module {
 	}
 }
 
-// page mounts the built-in page, where it finds the API that it uses.
+// page mounts the built-in page and the documents of the API, where they find the API that they are about.
 func (s *server) page() error {
 	handler, err := page.New()
 	if err != nil {
 		return fmt.Errorf("set up the page: %w", err)
 	}
+	documents, err := reference.New()
+	if err != nil {
+		return fmt.Errorf("set up the API's documents: %w", err)
+	}
 	if s.cfg.Has(registry.API) {
 		s.web.Mount("/", handler)
+		s.web.Mount(reference.Prefix, documents)
 	}
 	return nil
 }

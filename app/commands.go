@@ -18,7 +18,7 @@ const closeTimeout = 10 * time.Second
 
 // Migrate changes the schema of the configured database and returns the steps that it took.
 func Migrate(ctx context.Context, cfg config.Config, log *slog.Logger, d store.Direction) (steps []store.Migration, err error) {
-	s, err := newStore(cfg, log)
+	s, err := newStore(cfg, log, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -28,7 +28,7 @@ func Migrate(ctx context.Context, cfg config.Config, log *slog.Logger, d store.D
 
 // MigrationStatus lists every migration and whether it has been applied. It changes nothing.
 func MigrationStatus(ctx context.Context, cfg config.Config, log *slog.Logger) (all []store.Migration, err error) {
-	s, err := newStore(cfg, log)
+	s, err := newStore(cfg, log, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +105,7 @@ func withUsers(ctx context.Context, cfg config.Config, log *slog.Logger, tokens 
 
 // withStore runs a command on the open database, with its schema checked or brought up to date as a server does it.
 func withStore(ctx context.Context, cfg config.Config, log *slog.Logger, run func(*store.Store) error) (err error) {
-	s, err := newStore(cfg, log)
+	s, err := newStore(cfg, log, nil)
 	if err != nil {
 		return err
 	}
@@ -117,12 +117,13 @@ func withStore(ctx context.Context, cfg config.Config, log *slog.Logger, run fun
 }
 
 // newStore makes the store of a configuration; what is wrong with its URL is the configuration's fault.
-func newStore(cfg config.Config, log *slog.Logger) (*store.Store, error) {
+func newStore(cfg config.Config, log *slog.Logger, metrics *store.Metrics) (*store.Store, error) {
 	s, err := store.New(store.Options{
 		URL:         cfg.Database.URL,
 		DataDir:     cfg.DataDir,
 		AutoMigrate: cfg.Database.AutoMigrate,
 		Log:         log,
+		Metrics:     metrics,
 	})
 	if err != nil {
 		return nil, &config.Error{Problems: []config.Problem{{

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
+	"strconv"
 	"sync"
 	"time"
 )
@@ -136,4 +137,22 @@ func (l *Loader[K, V]) ask(ctx context.Context, keys []K) (answers map[K]V, err 
 		}
 	}()
 	return l.query(ctx, keys)
+}
+
+// List writes ids as one parameter, so that a statement's text, and with it its prepared plan, does not depend on how many there are:
+// as an array for PostgreSQL, ?::bigint[], and as JSON for SQLite's json_each(?).
+func (d Dialect) List(ids []int64) string {
+	begin, end := byte('['), byte(']')
+	if d == Postgres {
+		begin, end = '{', '}'
+	}
+	b := make([]byte, 0, 2+8*len(ids))
+	b = append(b, begin)
+	for i, id := range ids {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = strconv.AppendInt(b, id, 10)
+	}
+	return string(append(b, end))
 }

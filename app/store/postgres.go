@@ -63,7 +63,7 @@ func (p *postgres) where() string {
 	return fmt.Sprintf("PostgreSQL at %s, database %s", p.address(), p.config.Database)
 }
 
-func (p *postgres) gorm(pool *sql.DB) gorm.Dialector {
+func (p *postgres) gorm(pool gorm.ConnPool) gorm.Dialector {
 	return gormpg.New(gormpg.Config{Conn: pool})
 }
 

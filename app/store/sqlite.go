@@ -50,7 +50,7 @@ func (f *sqliteFile) dialect() Dialect { return SQLite }
 
 func (f *sqliteFile) where() string { return "SQLite in " + f.path }
 
-func (f *sqliteFile) gorm(pool *sql.DB) gorm.Dialector { return sqliteDialector{pool: pool} }
+func (f *sqliteFile) gorm(pool gorm.ConnPool) gorm.Dialector { return sqliteDialector{pool: pool} }
 
 func (f *sqliteFile) open(ctx context.Context) (reader, writer *sql.DB, err error) {
 	path, err := f.create()

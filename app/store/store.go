@@ -48,6 +48,8 @@ type Options struct {
 	// Timeout ends what is done with a context that has no deadline, so that a database that keeps its
 	// connections but has stopped answering is noticed. Defaults to 30 s.
 	Timeout time.Duration
+	// Metrics count statements and transactions. Defaults to metrics that nobody reads.
+	Metrics *Metrics
 }
 
 // Store is the database. It is the component "store".
@@ -56,10 +58,13 @@ type Store struct {
 	autoMigrate bool
 	timeout     time.Duration
 	log         *slog.Logger
+	metrics     *Metrics
 
 	mu    sync.RWMutex
 	state state
 	pools pools
+	// unwatch takes the metrics of the pools away.
+	unwatch func()
 
 	relaying sync.Mutex // held by Outbox on SQLite
 }
@@ -78,7 +83,7 @@ type opener interface {
 	// open makes the connection pools and reaches the database once.
 	open(ctx context.Context) (reader, writer *sql.DB, err error)
 	// gorm wraps a pool.
-	gorm(pool *sql.DB) gorm.Dialector
+	gorm(pool gorm.ConnPool) gorm.Dialector
 	// where names the database for people, without credentials.
 	where() string
 }
@@ -100,6 +105,9 @@ func New(o Options) (*Store, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if o.Metrics == nil {
+		o.Metrics = NewMetrics(nil)
+	}
 	if o.Timeout <= 0 {
 		o.Timeout = 30 * time.Second
 	}
@@ -118,7 +126,7 @@ func New(o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{opener: op, autoMigrate: o.AutoMigrate, timeout: o.Timeout, log: o.Log}
+	s := &Store{opener: op, autoMigrate: o.AutoMigrate, timeout: o.Timeout, log: o.Log, metrics: o.Metrics}
 	refusing, err := refusingPool()
 	if err != nil {
 		return nil, err
@@ -172,6 +180,7 @@ func (s *Store) Open(ctx context.Context) error {
 		return errors.Join(err, closeBoth(reader, writer))
 	}
 	s.pools, s.state = p, open
+	s.unwatch = s.metrics.watch(reader, writer)
 	return nil
 }
 
@@ -183,6 +192,7 @@ func (s *Store) Stop(context.Context) error {
 		return nil
 	}
 	s.state = closed
+	s.unwatch()
 	if err := closeBoth(s.pools.readerDB, s.pools.writerDB); err != nil {
 		return fmt.Errorf("close the database: %w", err)
 	}
@@ -218,17 +228,14 @@ func (s *Store) current() pools {
 func (s *Store) wrap(reader, writer *sql.DB) (pools, error) {
 	p := pools{readerDB: reader, writerDB: writer}
 	var err error
-	if p.reader, err = s.gorm(reader); err != nil {
+	if p.reader, err = s.gorm(counted(reader, s.metrics.read)); err != nil {
 		return pools{}, err
 	}
-	p.writer = p.reader
-	if writer != reader {
-		p.writer, err = s.gorm(writer)
-	}
+	p.writer, err = s.gorm(counted(writer, s.metrics.write))
 	return p, err
 }
 
-func (s *Store) gorm(pool *sql.DB) (*gorm.DB, error) {
+func (s *Store) gorm(pool gorm.ConnPool) (*gorm.DB, error) {
 	db, err := gorm.Open(s.opener.gorm(pool), &gorm.Config{
 		Logger:                 queryLog{log: func() *slog.Logger { return s.log }},
 		SkipDefaultTransaction: true, // Write is the transaction

@@ -30,8 +30,11 @@ func (s *Store) Write(ctx context.Context, fn func(tx *gorm.DB) error) error {
 	defer cancel()
 	pause := firstPause
 	for attempt := 1; ; attempt++ {
+		begin := time.Now()
 		err := transaction(s.current().writer.WithContext(ctx), fn)
-		if !isContention(err) || attempt == writeAttempts {
+		again := isContention(err) && attempt < writeAttempts
+		s.metrics.ended(begin, err, again)
+		if !again {
 			return Map(err)
 		}
 		wait := time.NewTimer(pause/2 + rand.N(pause))
@@ -51,7 +54,10 @@ func (s *Store) View(ctx context.Context, fn func(tx *gorm.DB) error) error {
 	defer cancel()
 	// SQLite's transactions are like that by themselves; its driver takes the options as they come.
 	options := &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}
-	return Map(transaction(s.current().reader.WithContext(ctx), fn, options))
+	begin := time.Now()
+	err := transaction(s.current().reader.WithContext(ctx), fn, options)
+	s.metrics.ended(begin, err, false)
+	return Map(err)
 }
 
 // bounded gives a context a deadline if it has none.

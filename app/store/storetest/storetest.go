@@ -39,7 +39,15 @@ func Run(t *testing.T, fn func(t *testing.T, s *store.Store)) {
 // Open starts a store, migrated, that is stopped at the end of the test.
 func Open(t testing.TB, databaseURL string) *store.Store {
 	t.Helper()
-	s, err := store.New(store.Options{URL: databaseURL, AutoMigrate: true, Log: slog.New(slog.DiscardHandler), MaxConns: testConns})
+	return OpenCounted(t, databaseURL, nil)
+}
+
+// OpenCounted is Open with metrics.
+func OpenCounted(t testing.TB, databaseURL string, m *store.Metrics) *store.Store {
+	t.Helper()
+	s, err := store.New(store.Options{
+		URL: databaseURL, AutoMigrate: true, Log: slog.New(slog.DiscardHandler), MaxConns: testConns, Metrics: m,
+	})
 	require.NoError(t, err)
 	require.NoError(t, s.Start(t.Context()))
 	t.Cleanup(func() { require.NoError(t, s.Stop(context.Background())) })
