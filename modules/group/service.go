@@ -31,24 +31,34 @@ type Service struct {
 	relay Relay
 	fence Fence
 	log   *slog.Logger
+
+	readers *store.Loader[reader, standing] // for Access
 }
 
 // New returns a Service. It does no I/O.
 func New(s *store.Store, relay Relay, fence Fence, log *slog.Logger) *Service {
-	return &Service{store: s, relay: relay, fence: fence, log: log}
+	service := &Service{store: s, relay: relay, fence: fence, log: log}
+	service.readers = store.NewLoader(service.standings)
+	return service
 }
 
 // Access returns nil if the user may read the channel of the group, and send to it; else ErrGroupNotFound or
-// ErrChannelNotFound. It asks the database once.
+// ErrChannelNotFound. It asks the database, together with others who ask at the same time: whoever has been removed
+// before the call is refused.
 func (s *Service) Access(ctx context.Context, userID, groupID, channelID int64) error {
-	if channelID == 0 {
+	is, err := s.readers.Load(ctx, reader{userID, groupID, channelID})
+	switch {
+	case err != nil:
+		return err
+	case is.role == "":
+		return ErrGroupNotFound
+	case !is.open:
 		return ErrChannelNotFound
 	}
-	may, err := s.read(ctx).access(userID, groupID, channelID)
-	if err != nil {
+	if err := allow(is.role, Read); err != nil {
 		return err
 	}
-	return allow(may.Role, Send)
+	return allow(is.role, Send)
 }
 
 // RoleIn is the user's role in the group, or ErrGroupNotFound.

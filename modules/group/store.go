@@ -112,9 +112,7 @@ func (t tables) access(userID, groupID, channelID int64) (access, error) {
 	ok, err := t.row(&found, `
 		SELECT m.role, c.id, c.group_id, c.name, c.topic, c.private, c.last_seq, c.created_at
 		FROM group_members m
-		LEFT JOIN channels c ON c.id = ? AND c.group_id = m.group_id
-			AND (NOT c.private OR EXISTS (
-				SELECT 1 FROM channel_members p WHERE p.channel_id = c.id AND p.user_id = m.user_id))
+		LEFT JOIN channels c ON c.id = ? AND `+readable+`
 		WHERE m.group_id = ? AND m.user_id = ?`, channelID, groupID, userID)
 	switch {
 	case err != nil:

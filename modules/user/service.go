@@ -44,6 +44,7 @@ type Service struct {
 	tokens    *auth.Tokens
 	passwords Passwords
 	options   Options
+	standings *store.Loader[int64, standing] // for Authenticate
 }
 
 // New returns the accounts kept in s.
@@ -51,7 +52,8 @@ func New(s *store.Store, t *auth.Tokens, p Passwords, o Options) *Service {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Service{tables: tables{db: s}, tokens: t, passwords: p, options: o}
+	kept := tables{db: s}
+	return &Service{tables: kept, tokens: t, passwords: p, options: o, standings: store.NewLoader(kept.standings)}
 }
 
 // Registration is what somebody gives to get an account.
@@ -155,19 +157,20 @@ func (s *Service) Logout(ctx context.Context, userID int64, family string) error
 	return s.tables.endFamily(ctx, userID, family, s.millis())
 }
 
-// Authenticate implements web.Authenticator: the token is good, and its user exists and is enabled.
+// Authenticate implements web.Authenticator: the token is good, and its user exists and is enabled. It asks the database, together
+// with others who ask at the same time: whoever has been disabled before the call is refused.
 func (s *Service) Authenticate(ctx context.Context, token string) (userID int64, family string, err error) {
 	claims, err := s.tokens.Verify(token)
 	if err != nil {
 		return 0, "", err //nolint:wrapcheck // a problem as it is
 	}
-	exists, enabled, err := s.tables.enabled(ctx, claims.UserID)
+	is, err := s.standings.Load(ctx, claims.UserID)
 	switch {
 	case err != nil:
 		return 0, "", err
-	case !exists:
+	case is == unknown:
 		return 0, "", auth.ErrTokenInvalid
-	case !enabled:
+	case is == disabled:
 		return 0, "", auth.ErrUserDisabled
 	}
 	return claims.UserID, claims.Family, nil

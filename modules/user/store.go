@@ -89,14 +89,36 @@ func (t tables) byName(ctx context.Context, username string) (row, error) {
 	return r, store.Map(err)
 }
 
-// enabled reports whether the user exists and is enabled; the answer to every request depends on it.
-func (t tables) enabled(ctx context.Context, id int64) (exists, enabled bool, err error) {
-	var found []bool
-	err = t.db.Read(ctx).Raw("SELECT disabled_at IS NULL FROM users WHERE id = ?", id).Scan(&found).Error
-	if err != nil || len(found) == 0 {
-		return false, false, store.Map(err)
+// standing is whether somebody may use the server.
+type standing int
+
+const (
+	unknown standing = iota // there is no such user
+	disabled
+	enabled
+)
+
+// standings asks once for all of the users; the answer to every request depends on it.
+func (t tables) standings(ctx context.Context, ids []int64) (map[int64]standing, error) {
+	sql := "SELECT id, disabled_at IS NULL AS enabled FROM users WHERE id IN (SELECT value FROM json_each(?))"
+	if t.db.Dialect() == store.Postgres {
+		sql = "SELECT id, disabled_at IS NULL AS enabled FROM users WHERE id = ANY (?::bigint[])"
 	}
-	return true, found[0], nil
+	var rows []struct {
+		ID      int64
+		Enabled bool
+	}
+	if err := t.db.Read(ctx).Raw(sql, t.db.Dialect().List(ids)).Scan(&rows).Error; err != nil {
+		return nil, store.Map(err)
+	}
+	found := make(map[int64]standing, len(rows))
+	for _, r := range rows {
+		found[r.ID] = disabled
+		if r.Enabled {
+			found[r.ID] = enabled
+		}
+	}
+	return found, nil
 }
 
 // lock reads a user and keeps others from changing it or its tokens until the transaction ends.
