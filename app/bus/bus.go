@@ -41,6 +41,9 @@ type Message struct {
 	Type string // what Body holds; one of the event package's types
 	Body []byte
 
+	// Also are further routing keys of an event that is published: an inbox that is bound to any of the keys, however
+	// many, gets the event once. It is not there on delivery. Send and Call take no notice of it.
+	Also []string
 	// ReplyTo is set by Call and understood by Reply alone.
 	ReplyTo string
 	// Redelivered is set on delivery: the message may have been handed to a consumer before.

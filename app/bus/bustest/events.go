@@ -15,6 +15,7 @@ import (
 // eventTests are about the way of events to the inboxes.
 var eventTests = map[string]func(*testing.T, opener){
 	"every bound inbox gets one copy":                  testCopies,
+	"one copy, also for several keys":                  testAlso,
 	"events without a taker are dropped":               testNoTaker,
 	"one publisher's events arrive in order":           testEventOrder,
 	"many publishers' events arrive, each in order":    testManyPublishers,
@@ -36,6 +37,29 @@ func testCopies(t *testing.T, open opener) {
 	one.requireReceived(t, "a", "d")
 	two.requireReceived(t, "b")
 	both.requireReceived(t, "a", "b", "d")
+}
+
+func testAlso(t *testing.T, open opener) {
+	b := open.start(t)
+	main, other, both, none := &receiver{}, &receiver{}, &receiver{}, &receiver{}
+	inbox(t, b, "main", main, "channel:1")
+	inbox(t, b, "other", other, "user:2")
+	inbox(t, b, "both", both, "channel:1", "user:1", "user:2")
+	inbox(t, b, "none", none, "user:3")
+	event := func(body string, also ...string) bus.Message {
+		m := event("channel:1", body)
+		m.Also = also
+		return m
+	}
+	require.NoError(t, b.Publish(timeout(t), event("a"), event("b", "user:1", "user:2", "user:2"), event("c"), event("d", "user:9")))
+	require.NoError(t, b.Publish(timeout(t), bus.Message{Key: "user:3", Body: []byte("e"), Also: []string{"user:2"}}))
+	main.requireReceived(t, "a", "b", "c", "d")
+	other.requireReceived(t, "b", "e")
+	both.requireReceived(t, "a", "b", "c", "d", "e")
+	none.requireReceived(t, "e")
+	got := both.messages()[1]
+	require.Equal(t, "channel:1", got.Key)
+	require.Empty(t, got.Also, "nobody learns who else gets it")
 }
 
 func testNoTaker(t *testing.T, open opener) {

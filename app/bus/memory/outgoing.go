@@ -4,18 +4,26 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"parley/app/bus"
 )
 
-// bound returns the inboxes that want events with the key.
-func (b *Bus) bound(key string) []*inbox {
+// bound returns the inboxes that want events with any of the keys, each once.
+func (b *Bus) bound(key string, also ...string) []*inbox {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
 	inboxes := make([]*inbox, 0, len(b.bindings[key]))
 	for in := range b.bindings[key] {
 		inboxes = append(inboxes, in)
+	}
+	for _, key := range also {
+		for in := range b.bindings[key] {
+			if !slices.Contains(inboxes, in) {
+				inboxes = append(inboxes, in)
+			}
+		}
 	}
 	return inboxes
 }
@@ -46,7 +54,7 @@ func (b *Bus) Publish(ctx context.Context, msgs ...bus.Message) error {
 	}
 	for _, msg := range msgs {
 		msg.ReplyTo = ""
-		if err := deliver(ctx, b.bound(msg.Key), msg); err != nil {
+		if err := deliver(ctx, b.bound(msg.Key, msg.Also...), msg); err != nil {
 			return err
 		}
 	}

@@ -79,6 +79,7 @@ func (b *Bus) Publish(ctx context.Context, msgs ...bus.Message) error {
 			return err
 		}
 		p.DeliveryMode = amqp.Transient
+		p.Headers = alsoTo(msg.Also)
 		parcels[i] = p
 	}
 	return b.post(ctx, parcels...)
@@ -116,4 +117,17 @@ func wrap(exchange string, msg bus.Message) (parcel, error) {
 // unwrap is the message in a delivery.
 func unwrap(d *amqp.Delivery) bus.Message {
 	return bus.Message{Key: d.RoutingKey, Type: d.Type, Body: d.Body, Redelivered: d.Redelivered}
+}
+
+// alsoTo has the broker route a message by further keys. It takes this header off before it hands the message out.
+// https://www.rabbitmq.com/docs/sender-selected
+func alsoTo(keys []string) amqp.Table {
+	if len(keys) == 0 {
+		return nil
+	}
+	list := make([]any, 0, len(keys))
+	for _, key := range keys {
+		list = append(list, key)
+	}
+	return amqp.Table{"BCC": list}
 }
