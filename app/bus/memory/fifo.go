@@ -44,6 +44,21 @@ func (f *fifo[T]) push(ctx context.Context, v T) error {
 	}
 }
 
+// offer appends v if fewer than limit wait. It fails with bus.ErrFull, or bus.ErrUnavailable when the queue is closed.
+func (f *fifo[T]) offer(v T, limit int) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case f.closed:
+		return bus.ErrUnavailable
+	case len(f.items) >= limit:
+		return bus.ErrFull
+	}
+	f.items = append(f.items, v)
+	f.wake()
+	return nil
+}
+
 // pop takes everything that is there, but no more than limit, and waits only for the first. It fails like push.
 func (f *fifo[T]) pop(ctx context.Context, limit int) ([]T, error) {
 	for {

@@ -57,6 +57,7 @@ func (in *inbox) run() {
 			if in.ctx.Err() != nil {
 				return
 			}
+			in.bus.metrics.Received(1)
 			in.receiver.Receive(in.ctx, e)
 		}
 	}

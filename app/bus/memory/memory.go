@@ -21,7 +21,10 @@ import (
 type Options struct {
 	// Log takes what goes wrong. Defaults to discarding it.
 	Log *slog.Logger
-	// QueueLimit is how many messages may wait in a work queue before Send waits for room. Defaults to 1024.
+	// Metrics counts what passes. Defaults to metrics that nobody sees.
+	Metrics *bus.Metrics
+	// QueueLimit is how many messages may wait in a work queue without a MaxLength before Send waits for room.
+	// Defaults to 1024.
 	QueueLimit int
 	// InboxLimit is how many events may wait in an inbox before Publish waits for room. Defaults to 4096.
 	InboxLimit int
@@ -30,6 +33,7 @@ type Options struct {
 // Bus is the in-process bus.
 type Bus struct {
 	log                    *slog.Logger
+	metrics                *bus.Metrics
 	queueLimit, inboxLimit int
 
 	started chan struct{} // closed by Start
@@ -81,6 +85,9 @@ func New(o Options) *Bus {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if o.Metrics == nil {
+		o.Metrics = bus.NewMetrics(nil)
+	}
 	if o.QueueLimit <= 0 {
 		o.QueueLimit = 1024
 	}
@@ -88,7 +95,7 @@ func New(o Options) *Bus {
 		o.InboxLimit = 4096
 	}
 	b := &Bus{
-		log: o.Log, queueLimit: o.QueueLimit, inboxLimit: o.InboxLimit,
+		log: o.Log, metrics: o.Metrics, queueLimit: o.QueueLimit, inboxLimit: o.InboxLimit,
 		started:  make(chan struct{}),
 		queues:   make(map[string]*queue),
 		routes:   make(map[string]*queue),

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	"parley/app/bus"
 )
@@ -49,6 +50,13 @@ func msgFor(msg bus.Message) bus.Message {
 // Publish puts the events into the inboxes bound to their keys. Unlike new work it is still possible while Stop waits:
 // the consumers that it waits for publish.
 func (b *Bus) Publish(ctx context.Context, msgs ...bus.Message) error {
+	begun := time.Now()
+	err := b.publish(ctx, msgs)
+	b.metrics.Published(begun, len(msgs), err)
+	return err
+}
+
+func (b *Bus) publish(ctx context.Context, msgs []bus.Message) error {
 	if err := b.alive(ctx); err != nil {
 		return err
 	}

@@ -4,14 +4,16 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"parley/app/bus"
 )
 
 // queue is a work queue.
 type queue struct {
-	bus.Queue
-	items *fifo[*item]
+	bus.Queue // MaxLength is guarded by Bus.mu
+	items     *fifo[*item]
+	metrics   bus.QueueMetrics
 	// active is the token of an ordered queue's one active consumer; nil if the queue is not ordered.
 	active chan struct{}
 	// consumers counts the calls of Consume, active or waiting. Guarded by Bus.mu.
@@ -55,12 +57,13 @@ func (b *Bus) declare(q bus.Queue) (*queue, error) {
 		if known.Key != q.Key || known.Ordered != q.Ordered {
 			return nil, fmt.Errorf("queue %q exists with another key or order", q.Name)
 		}
+		known.MaxLength = q.MaxLength
 		return known, nil
 	}
 	if taken := b.routes[q.Key]; taken != nil {
 		return nil, fmt.Errorf("key %q is taken by queue %q", q.Key, taken.Name)
 	}
-	made := &queue{Queue: q, items: newFIFO[*item](b.queueLimit)}
+	made := &queue{Queue: q, items: newFIFO[*item](b.queueLimit), metrics: b.metrics.Queue(q.Name)}
 	if q.Ordered {
 		made.active = make(chan struct{}, 1)
 	}
@@ -71,19 +74,29 @@ func (b *Bus) declare(q bus.Queue) (*queue, error) {
 
 // Send queues the message and waits until a consumer has acknowledged it.
 func (b *Bus) Send(ctx context.Context, msg bus.Message) error {
+	begun := time.Now()
+	err := b.send(ctx, msg)
+	b.metrics.Sent(begun, err)
+	return err
+}
+
+func (b *Bus) send(ctx context.Context, msg bus.Message) error {
 	if err := b.begin(ctx); err != nil {
 		return err
 	}
 	defer b.inFlight.Done()
 
 	b.mu.RLock()
-	q := b.routes[msg.Key]
+	q, most := b.routes[msg.Key], 0
+	if q != nil {
+		most = q.MaxLength
+	}
 	b.mu.RUnlock()
 	if q == nil {
 		return fmt.Errorf("%w: %q", bus.ErrUnroutable, msg.Key)
 	}
 	it := &item{msg: carry(msg), done: make(chan error, 1)}
-	if err := q.items.push(ctx, it); err != nil {
+	if err := q.add(ctx, it, most); err != nil {
 		return err
 	}
 	select {
@@ -92,6 +105,20 @@ func (b *Bus) Send(ctx context.Context, msg bus.Message) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// add puts the item into the queue. Unless there is a most, it waits for room.
+func (q *queue) add(ctx context.Context, it *item, most int) error {
+	var err error
+	if most > 0 {
+		err = q.items.offer(it, most)
+	} else {
+		err = q.items.push(ctx, it)
+	}
+	if err == nil {
+		q.metrics.Depth.Inc()
+	}
+	return err
 }
 
 // Consume hands the queue's messages to w.
@@ -139,6 +166,8 @@ func (b *Bus) consume(ctx context.Context, want bus.Queue, w bus.Worker) error {
 		if err != nil {
 			return err
 		}
+		q.metrics.Depth.Sub(float64(len(items)))
+		b.metrics.Received(len(items))
 		q.handle(ctx, policy, items)
 	}
 }
@@ -148,6 +177,9 @@ func (q *queue) handle(ctx context.Context, policy *bus.Redelivery, items []*ite
 	batch := make([]bus.Message, len(items))
 	for i, it := range items {
 		batch[i] = it.msg
+		if it.msg.Redelivered {
+			q.metrics.Redelivered.Inc()
+		}
 	}
 	work, cancel := bus.Finishing(ctx)
 	defer cancel()
@@ -159,15 +191,21 @@ func (q *queue) handle(ctx context.Context, policy *bus.Redelivery, items []*ite
 		case bus.Ack:
 			it.done <- nil
 		case bus.Dead:
+			q.metrics.DeadLettered.Inc()
 			it.done <- fmt.Errorf("%w: %q", bus.ErrDeadLettered, it.msg.Key)
 		case bus.Return:
 			it.msg.Redelivered = true
 			back = append(back, it)
 		}
 	}
-	if len(back) > 0 && !q.items.putBack(back) {
-		fail(back)
+	if len(back) == 0 {
+		return
 	}
+	if !q.items.putBack(back) {
+		fail(back)
+		return
+	}
+	q.metrics.Depth.Add(float64(len(back)))
 }
 
 func (b *Bus) attach(want bus.Queue) (*queue, error) {

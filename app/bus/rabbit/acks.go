@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"parley/app/bus"
@@ -25,7 +26,8 @@ var errReturned = errors.New("messages go back to the queue")
 
 // acks gathers acknowledgements.
 type acks struct {
-	ch *amqp.Channel
+	ch           *amqp.Channel
+	deadLettered prometheus.Counter
 
 	mu    sync.Mutex
 	last  uint64 // delivery tag of the last message to be acknowledged
@@ -74,6 +76,7 @@ func (a *acks) discard(tag uint64) error {
 	if err := a.ch.Nack(tag, false, false); err != nil {
 		return fmt.Errorf("dead-letter: %w", err)
 	}
+	a.deadLettered.Inc()
 	return nil
 }
 

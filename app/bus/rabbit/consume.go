@@ -30,6 +30,8 @@ type consumption struct {
 	queue  bus.Queue
 	policy *bus.Redelivery
 	log    *slog.Logger
+	// metrics are those of the queue.
+	metrics bus.QueueMetrics
 }
 
 // Consume hands the queue's messages to w, on one connection after the other.
@@ -47,7 +49,9 @@ func (b *Bus) Consume(ctx context.Context, q bus.Queue, w bus.Worker) error {
 	defer context.AfterFunc(b.life, cancel)()
 
 	log := b.log.With("queue", q.Name)
-	c := &consumption{bus: b, queue: q, policy: &bus.Redelivery{Worker: w, Log: log}, log: log}
+	c := &consumption{
+		bus: b, queue: q, policy: &bus.Redelivery{Worker: w, Log: log}, log: log, metrics: b.metrics.Queue(q.Name),
+	}
 	pace := newWait()
 	for ctx.Err() == nil {
 		s, err := b.consuming.await(ctx)
@@ -104,7 +108,7 @@ func (c *consumption) on(ctx context.Context, s *spell) error {
 		s.closeChannel(ch)
 		<-in.lost
 	}()
-	acks := &acks{ch: ch}
+	acks := &acks{ch: ch, deadLettered: c.metrics.DeadLettered}
 	for {
 		batch, err := in.batch(ctx, c.queue.Batch)
 		if err != nil {
@@ -114,14 +118,24 @@ func (c *consumption) on(ctx context.Context, s *spell) error {
 			c.log.Warn("a message that was handed out several times goes alone",
 				"key", batch[0].RoutingKey, "type", batch[0].Type, "deliveries", n)
 		}
-		msgs := make([]bus.Message, len(batch))
-		for i := range batch {
-			msgs[i] = unwrap(&batch[i])
-		}
-		if err := acks.settle(batch, c.policy.Handle(work, ctx.Done(), msgs)); err != nil {
+		verdicts := c.policy.Handle(work, ctx.Done(), c.take(batch))
+		if err := acks.settle(batch, verdicts); err != nil {
 			return err
 		}
 	}
+}
+
+// take is the batch as the worker gets it.
+func (c *consumption) take(batch []amqp.Delivery) []bus.Message {
+	c.bus.metrics.Received(len(batch))
+	msgs := make([]bus.Message, len(batch))
+	for i := range batch {
+		msgs[i] = unwrap(&batch[i])
+		if msgs[i].Redelivered {
+			c.metrics.Redelivered.Inc()
+		}
+	}
+	return msgs
 }
 
 // subscribe makes the queue exist and begins to consume it.

@@ -103,7 +103,7 @@ func (in *inbox) settle(ctx context.Context, s *spell) (*stay, error) {
 func (in *inbox) run(st *stay) {
 	defer close(in.done)
 	for {
-		err := st.receive(in.ctx, in.receiver)
+		err := st.receive(in.ctx, in.receiver, in.bus.metrics)
 		if in.ctx.Err() != nil {
 			return
 		}

@@ -24,6 +24,7 @@ type link struct {
 	// connect makes a connection with everything on it that its users need.
 	connect func(ctx context.Context) (*conn, error)
 	log     *slog.Logger
+	metrics *bus.Metrics
 
 	mu      sync.Mutex
 	current *spell        // nil while the link cannot be used
@@ -38,9 +39,9 @@ type spell struct {
 	cause error         // why it ended; to be read after over is closed
 }
 
-func newLink(purpose string, log *slog.Logger, connect func(context.Context) (*conn, error)) *link {
+func newLink(purpose string, log *slog.Logger, metrics *bus.Metrics, connect func(context.Context) (*conn, error)) *link {
 	return &link{
-		purpose: purpose, connect: connect, log: log.With("connection", purpose),
+		purpose: purpose, connect: connect, log: log.With("connection", purpose), metrics: metrics,
 		cause: errNotStarted, changed: make(chan struct{}),
 	}
 }
@@ -142,6 +143,7 @@ func (l *link) reconnect(ctx context.Context) *conn {
 		c, err := l.connect(ctx)
 		if err == nil {
 			l.log.Info("connected to the broker again")
+			l.metrics.Reconnected()
 			return c
 		}
 		if ctx.Err() == nil {

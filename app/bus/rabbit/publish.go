@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
@@ -36,6 +37,13 @@ const sendTries = 3
 
 // Send publishes the message persistent and mandatory, and waits for the broker's confirm.
 func (b *Bus) Send(ctx context.Context, msg bus.Message) error {
+	begun := time.Now()
+	err := b.sendOrRefuse(ctx, msg)
+	b.metrics.Sent(begun, err)
+	return err
+}
+
+func (b *Bus) sendOrRefuse(ctx context.Context, msg bus.Message) error {
 	if err := b.begin(ctx); err != nil {
 		return err
 	}
@@ -45,19 +53,24 @@ func (b *Bus) Send(ctx context.Context, msg bus.Message) error {
 		return err
 	}
 	p.DeliveryMode = amqp.Persistent
-	pace := newWait()
+	limit, pace := b.topology.backlog(msg.Key), newWait()
 	for try := 1; ; try++ {
-		err := b.send(ctx, p)
+		err := b.send(ctx, p, limit)
 		if !errors.Is(err, errRefused) || try == sendTries || !sleep(ctx, pace.NextBackOff()) {
 			return err
 		}
 	}
 }
 
-func (b *Bus) send(ctx context.Context, p parcel) error {
+func (b *Bus) send(ctx context.Context, p parcel, limit *backlog) error {
 	s, err := b.publishing.use()
 	if err != nil {
 		return err
+	}
+	if limit != nil {
+		if err := limit.admit(ctx, s); err != nil {
+			return err
+		}
 	}
 	r, err := s.lanes.work.write(ctx, s, p)
 	if err != nil {
@@ -69,6 +82,13 @@ func (b *Bus) send(ctx context.Context, p parcel) error {
 // Publish publishes the events one after the other, and then waits for the broker's confirms. The events are transient: the
 // inboxes do not outlive their process, let alone the broker.
 func (b *Bus) Publish(ctx context.Context, msgs ...bus.Message) error {
+	begun := time.Now()
+	err := b.publish(ctx, msgs)
+	b.metrics.Published(begun, len(msgs), err)
+	return err
+}
+
+func (b *Bus) publish(ctx context.Context, msgs []bus.Message) error {
 	if err := b.alive(ctx); err != nil {
 		return err
 	}

@@ -32,6 +32,8 @@ type Options struct {
 	Name string
 	// Log takes what goes wrong, and reconnects. Defaults to discarding it.
 	Log *slog.Logger
+	// Metrics counts what passes. Defaults to metrics that nobody sees.
+	Metrics *bus.Metrics
 }
 
 // Bus is the bus over RabbitMQ.
@@ -39,6 +41,7 @@ type Bus struct {
 	endpoint endpoint
 	name     string
 	log      *slog.Logger
+	metrics  *bus.Metrics
 	topology *topology
 
 	publishing, consuming *link
@@ -106,14 +109,17 @@ func New(o Options) (*Bus, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if o.Metrics == nil {
+		o.Metrics = bus.NewMetrics(nil)
+	}
 	b := &Bus{
-		endpoint: e, name: o.Name, log: o.Log, topology: newTopology(o.Prefix),
+		endpoint: e, name: o.Name, log: o.Log, metrics: o.Metrics, topology: newTopology(o.Prefix, o.Log, o.Metrics),
 		lifecycle: make(chan struct{}, 1), started: make(chan struct{}),
 		inboxes: make(map[string]*inbox), calls: make(map[string]chan bus.Message),
 	}
 	b.life, b.end = context.WithCancel(context.Background())
-	b.publishing = newLink("publishing", o.Log, b.connectPublishing)
-	b.consuming = newLink("consuming", o.Log, b.connectConsuming)
+	b.publishing = newLink("publishing", o.Log, o.Metrics, b.connectPublishing)
+	b.consuming = newLink("consuming", o.Log, o.Metrics, b.connectConsuming)
 	return b, nil
 }
 
@@ -174,6 +180,7 @@ func (b *Bus) Start(ctx context.Context) error {
 	b.consuming.set(consuming, nil)
 	b.run.Go(func() { b.publishing.run(links, publishing) })
 	b.run.Go(func() { b.consuming.run(links, consuming) })
+	b.run.Go(func() { b.measure(links) })
 	b.enter(running)
 	close(b.started)
 	return nil

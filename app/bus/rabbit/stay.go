@@ -62,7 +62,7 @@ func (st *stay) open() (err error) {
 }
 
 // receive hands the events to r until ctx ends or the queue is lost.
-func (st *stay) receive(ctx context.Context, r bus.Receiver) error {
+func (st *stay) receive(ctx context.Context, r bus.Receiver, metrics *bus.Metrics) error {
 	deliveries, err := st.events.Consume(st.queue, "inbox", false, true, false, false, nil)
 	if err != nil {
 		return fmt.Errorf("consume: %w", err)
@@ -73,6 +73,7 @@ func (st *stay) receive(ctx context.Context, r bus.Receiver) error {
 		if err != nil {
 			return err
 		}
+		metrics.Received(len(batch))
 		for i := range batch {
 			if ctx.Err() != nil {
 				return ctx.Err()

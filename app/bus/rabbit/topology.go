@@ -2,6 +2,7 @@ package rabbit
 
 import (
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"sync"
@@ -36,6 +37,10 @@ type topology struct {
 
 	mu     sync.Mutex
 	queues map[string]bus.Queue // by name
+	// backlogs of the queues whose length is limited, by key.
+	backlogs map[string]*backlog
+	log      *slog.Logger
+	metrics  *bus.Metrics
 }
 
 // declareTries is how often declaring is tried. A quorum queue that is being made by one client is not yet ready
@@ -44,8 +49,11 @@ type topology struct {
 // a process, declaring prevents it.
 const declareTries = 6
 
-func newTopology(prefix string) *topology {
-	return &topology{prefix: prefix, queues: make(map[string]bus.Queue)}
+func newTopology(prefix string, log *slog.Logger, metrics *bus.Metrics) *topology {
+	return &topology{
+		prefix: prefix, log: log, metrics: metrics,
+		queues: make(map[string]bus.Queue), backlogs: make(map[string]*backlog),
+	}
 }
 
 func (t *topology) name(of string) string { return t.prefix + "." + of }
@@ -61,13 +69,29 @@ func (t *topology) add(q bus.Queue) bool {
 	if !known {
 		t.queues[q.Name] = q
 	}
+	if l := t.backlogs[q.Key]; l != nil {
+		l.setLimit(q.MaxLength)
+	} else if q.MaxLength > 0 {
+		t.backlogs[q.Key] = &backlog{
+			queue: t.name(q.Name), limit: q.MaxLength,
+			depth: t.metrics.Queue(q.Name).Depth, log: t.log.With("queue", q.Name),
+		}
+	}
 	return !known
+}
+
+// backlog returns that of the queue with the key; nil if its length is not limited.
+func (t *topology) backlog(key string) *backlog {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.backlogs[key]
 }
 
 func (t *topology) forget(q bus.Queue) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.queues, q.Name)
+	delete(t.backlogs, q.Key)
 }
 
 func (t *topology) all() []bus.Queue {
