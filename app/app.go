@@ -17,6 +17,7 @@ import (
 	"parley/app/config"
 	"parley/app/event"
 	"parley/app/outbox"
+	"parley/app/partition"
 	"parley/app/problem"
 	"parley/app/reference"
 	"parley/app/registry"
@@ -40,6 +41,7 @@ type server struct {
 	build   telemetry.Build
 	metrics *prometheus.Registry
 	node    *registry.Node
+	id      string // of the process, on the bus
 
 	store  *store.Store
 	bus    bus.Bus
@@ -50,7 +52,7 @@ type server struct {
 
 // wire makes the components of a process. It does no I/O.
 func wire(cfg config.Config, secret []byte, build telemetry.Build, log *slog.Logger) (*server, error) {
-	s := &server{cfg: cfg, log: log, build: build, metrics: telemetry.NewMetrics(build)}
+	s := &server{cfg: cfg, log: log, build: build, metrics: telemetry.NewMetrics(build), id: routing.NewServerID()}
 	if err := s.foundation(secret); err != nil {
 		return nil, err
 	}
@@ -138,8 +140,10 @@ func (s *server) page() error {
 
 // workers are the components of the role worker.
 func (s *server) workers() []registry.Module {
+	sharer := partition.New(s.bus, partition.Options{ID: s.id, Metrics: partition.NewMetrics(s.metrics), Log: s.log})
 	return []registry.Module{
-		message.NewWorker(s.messages(), s.bus, s.cfg.Message.Partitions, s.log),
+		sharer,
+		message.NewWorker(s.messages(), s.bus, sharer, s.cfg.Message.Partitions, s.log),
 		subscription.NewWorker(subscription.NewStore(s.store), s.bus, s.log),
 	}
 }
@@ -154,9 +158,8 @@ func (s *server) sockets() ([]registry.Module, error) {
 	if err != nil {
 		return nil, fmt.Errorf("set up Socket.IO: %w", err)
 	}
-	id := routing.NewServerID()
-	router := routing.NewRouter(id, s.bus, server, s.cfg.Routing.UnbindDelay, s.log)
-	hub := subscription.NewHub(id, server, s.tokens, s.bus, router.Bindings(), s.log)
+	router := routing.NewRouter(s.id, s.bus, server, s.cfg.Routing.UnbindDelay, s.log)
+	hub := subscription.NewHub(s.id, server, s.tokens, s.bus, router.Bindings(), s.log)
 	router.Subscribe(hub)
 	router.Handle(event.TypeSnapshot, hub.Snapshot)
 	router.Handle(event.TypeFence, hub.Fence)

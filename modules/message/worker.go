@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strconv"
 
 	"parley/app/bus"
 	"parley/app/event"
@@ -26,19 +25,26 @@ type Keeper interface {
 	Persist(ctx context.Context, sends []event.Send) ([]Outcome, error)
 }
 
+// Sharer shares the partitions out among the workers that are there.
+type Sharer interface {
+	// Share calls consume for each of n partitions while it is this worker's, until ctx ends or consume fails.
+	Share(ctx context.Context, n int, consume func(ctx context.Context, partition int) error) error
+}
+
 // Worker keeps accepted messages and tells of them. A batch is acknowledged only after its events have
 // been confirmed: a batch that comes again finds its rows, writes nothing and publishes again.
 type Worker struct {
 	keeper     Keeper
 	bus        WorkerBus
+	sharer     Sharer
 	partitions int
 	log        *slog.Logger
 	host       registry.Host
 }
 
 // NewWorker makes the component "message.worker".
-func NewWorker(k Keeper, b WorkerBus, partitions int, log *slog.Logger) *Worker {
-	return &Worker{keeper: k, bus: b, partitions: partitions, log: log.With("component", "message.worker")}
+func NewWorker(k Keeper, b WorkerBus, s Sharer, partitions int, log *slog.Logger) *Worker {
+	return &Worker{keeper: k, bus: b, sharer: s, partitions: partitions, log: log.With("component", "message.worker")}
 }
 
 // Name implements registry.Module.
@@ -48,7 +54,7 @@ func (w *Worker) Name() string { return "message.worker" }
 func (w *Worker) Roles() []registry.Role { return []registry.Role{registry.Worker} }
 
 // Needs implements registry.Module.
-func (w *Worker) Needs() []string { return []string{"store", "bus", "message.partitions"} }
+func (w *Worker) Needs() []string { return []string{"store", "bus", "message.partitions", "partition"} }
 
 // Init implements registry.Module.
 func (w *Worker) Init(h registry.Host) error {
@@ -56,15 +62,15 @@ func (w *Worker) Init(h registry.Host) error {
 	return nil
 }
 
-// Start begins to consume every partition. Where several workers run, the bus hands each partition to one of them.
+// Start begins to consume the worker's share of the partitions.
 func (w *Worker) Start(ctx context.Context) error {
 	all := queues(w.partitions)
 	if err := w.bus.Declare(ctx, all...); err != nil {
 		return fmt.Errorf("declare the queues of messages: %w", err)
 	}
-	for p, q := range all {
-		w.host.Go("partition "+strconv.Itoa(p), func(ctx context.Context) error { return w.bus.Consume(ctx, q, w) })
-	}
+	w.host.Go("partitions", func(ctx context.Context) error {
+		return w.sharer.Share(ctx, len(all), func(ctx context.Context, p int) error { return w.bus.Consume(ctx, all[p], w) })
+	})
 	return nil
 }
 

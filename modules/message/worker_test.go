@@ -46,7 +46,7 @@ func TestWorkPublishesOncePerMessageAndAudience(t *testing.T) {
 		return []Outcome{{Message: kept}, {Refused: ErrNotMember}}, nil
 	})
 	b := &workerBus{}
-	w := NewWorker(keeper, b, 1, discard)
+	w := NewWorker(keeper, b, nil, 1, discard)
 	require.NoError(t, w.Work(t.Context(), []bus.Message{
 		incoming(t, event.Send{SenderID: 7, ChannelID: 2, Hash: "a"}), incoming(t, event.Send{SenderID: 8, ChannelID: 2, Hash: "b"}),
 	}))
@@ -91,7 +91,7 @@ func TestWorkTellsWhoIsToBlame(t *testing.T) {
 		"not a message":        {fine, nil, bus.Message{Type: event.TypeSend, Body: []byte("{")}, false},
 		"another type":         {fine, nil, bus.Message{Type: "x", Body: []byte("{}")}, false},
 	} {
-		err := NewWorker(tc.keeper, &workerBus{err: tc.publish}, 1, discard).Work(t.Context(), []bus.Message{tc.msg})
+		err := NewWorker(tc.keeper, &workerBus{err: tc.publish}, nil, 1, discard).Work(t.Context(), []bus.Message{tc.msg})
 		require.Error(t, err, name)
 		require.Equal(t, tc.transient, errors.Is(err, bus.ErrTransient), name)
 	}
@@ -100,7 +100,7 @@ func TestWorkTellsWhoIsToBlame(t *testing.T) {
 func TestGaveUpTellsTheSender(t *testing.T) {
 	t.Parallel()
 	b := &workerBus{}
-	w := NewWorker(nil, b, 1, discard)
+	w := NewWorker(nil, b, nil, 1, discard)
 	require.NoError(t, w.GaveUp(t.Context(), incoming(t, event.Send{SenderID: 7, ChannelID: 2, Hash: "a"}), errors.New("cause")))
 	require.Len(t, b.published, 1)
 	require.Equal(t, "user:7", b.published[0].Key)
