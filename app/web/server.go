@@ -144,6 +144,19 @@ func (s *Server) API() *echo.Group { return s.api }
 // Public is where routes that anybody may call are attached, under Base.
 func (s *Server) Public() *echo.Group { return s.public }
 
+// Routes lists what is served below Base, as "GET /groups/:groupId", sorted. It is complete when every component is initialized.
+func (s *Server) Routes() []string {
+	var all []string
+	for route := range s.routes {
+		method, path, _ := strings.Cut(route, " ")
+		if below, ok := strings.CutPrefix(path, Base); ok {
+			all = append(all, method+" "+below)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
 // Mount serves every path below prefix, which ends in a slash, with h; the
 // longest prefix wins. The API and the health checks go before any mount. The
 // RemoteAddr that h sees is the client's as told by trusted proxies.
