@@ -14,11 +14,9 @@ func (s *session) shutdown(c *Conn, reason string, final ...*wire) {
 		s.appendLocked(w)
 	}
 	s.graceLocked()
-	runnable := s.wakeLocked()
+	what := s.hurryLocked()
 	s.mu.Unlock()
-	if runnable {
-		s.server.out.addOne(s)
-	}
+	s.server.out.wake(s, what)
 	s.ended(reason)
 }
 
@@ -45,7 +43,7 @@ func (s *session) kill(reason string, code int) {
 	first := s.state == stateOpen
 	s.state, s.reason = stateClosed, reason
 	s.releaseLocked()
-	ws, probe := s.ws, s.probe
+	ws, probe, what := s.ws, s.probe, wakeup(0)
 	switch {
 	case ws == nil:
 	case code == 0:
@@ -53,12 +51,13 @@ func (s *session) kill(reason string, code int) {
 	case code == codeTold:
 		ws.linger()
 	case s.scheduled:
-		s.farewell = code
+		s.farewell, what = code, hurry
 		ws.linger() // which also ends the writer's work, if the client does not read
 	default:
 		ws.finish(code, reason)
 	}
 	s.mu.Unlock()
+	s.server.out.wake(s, what)
 	if probe != nil {
 		probe.close()
 	}

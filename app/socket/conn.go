@@ -98,14 +98,12 @@ func (c *Conn) Emit(f Frame) {
 }
 
 func (c *Conn) emit(w *wire) {
-	accepted, runnable := c.session.enqueue(c, w)
+	accepted, what := c.session.enqueue(c, w)
 	if accepted {
 		c.server.stats.frames.Add(1)
 		c.server.stats.bytes.Add(uint64(len(w.bytes)))
 	}
-	if runnable {
-		c.server.out.addOne(c.session)
-	}
+	c.server.out.wake(c.session, what)
 }
 
 // Flush waits until everything that had been emitted or broadcast to the connection has been handed to the

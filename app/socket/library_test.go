@@ -116,7 +116,7 @@ func inOneBatch(c *Conn, emit func()) {
 		s.mu.Unlock()
 	}
 	emit()
-	c.server.out.addOne(s)
+	c.server.out.wake(s, handOver)
 }
 
 // 2. A CONNECT packet that is read before the library listens is lost.

@@ -138,11 +138,14 @@ func (st *stripe) send(room string, w *wire, except map[*Conn]struct{}, out *wri
 		if _, skip := except[c]; skip { // a lookup in a nil map costs nothing worth avoiding
 			continue
 		}
-		ok, runnable := c.session.enqueue(c, w)
+		ok, what := c.session.enqueue(c, w)
 		if ok {
 			accepted++
 		}
-		if runnable {
+		if what&hurry != 0 {
+			out.hurry(c.session)
+		}
+		if what&handOver != 0 {
 			ready.push(c.session)
 			if ready.n == wakeBatch {
 				out.add(&ready)

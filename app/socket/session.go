@@ -40,10 +40,12 @@ type session struct {
 	written   uint64   // frames ever written
 	waiters   []waiter // for Flush
 	scheduled bool     // a writer has the session, or will have it
-	next      *session // in a sessionList
-	ws        *wsConn  // nil while the transport is polling
-	probe     *wsConn  // a WebSocket that may become the transport
-	probed    bool     // the client has been told that the probe works, and will stop polling
+	next      *session // in a sessionList, as is prev
+	prev      *session
+	pace      sessionPace
+	ws        *wsConn // nil while the transport is polling
+	probe     *wsConn // a WebSocket that may become the transport
+	probed    bool    // the client has been told that the probe works, and will stop polling
 	poll      chan struct{}
 	posting   bool
 	announced bool // the library knows the session
@@ -62,20 +64,25 @@ type waiter struct {
 }
 
 // enqueue queues an event for c. It reports whether the event was taken, and
-// whether the caller must hand the session to the writers.
-func (s *session) enqueue(c *Conn, w *wire) (accepted, runnable bool) {
+// what the caller must have the writers do.
+func (s *session) enqueue(c *Conn, w *wire) (accepted bool, what wakeup) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.state != stateOpen || s.conn != c || !s.fitsLocked(w) {
-		return false, false
+		return false, 0
 	}
 	if !s.answered {
 		s.held = append(s.held, w)
 		s.bytes += len(w.bytes)
-		return true, false
+		return true, 0
 	}
+	before := s.bytes
 	s.appendLocked(w)
-	return true, s.wakeLocked()
+	what = s.wakeLocked()
+	if before < chunkBytes && s.bytes >= chunkBytes && s.ws != nil {
+		what |= hurry // nothing is to be gained by waiting for more
+	}
+	return true, what
 }
 
 // fitsLocked makes sure that the queue stays within its bound. A client that
@@ -104,17 +111,26 @@ func (s *session) appendLocked(w *wire) {
 	s.queued++
 }
 
-// wakeLocked has the queue taken to the client. For a WebSocket it reports
-// whether the caller must hand the session to the writers.
-func (s *session) wakeLocked() (runnable bool) {
+// wakeLocked has the queue taken to the client. For a WebSocket the caller must
+// then have the writers do what is returned.
+func (s *session) wakeLocked() wakeup {
 	switch {
 	case s.ws != nil && !s.scheduled:
 		s.scheduled = true
-		return true
+		return handOver
 	case s.ws == nil && s.poll != nil:
 		wake(s.poll)
 	}
-	return false
+	return 0
+}
+
+// hurryLocked is the same as wakeLocked for what must not wait for events to come.
+func (s *session) hurryLocked() wakeup {
+	what := s.wakeLocked()
+	if s.ws != nil {
+		what |= hurry
+	}
+	return what
 }
 
 // wake tells a poll that waits to look again.
@@ -134,11 +150,9 @@ func (s *session) send(w *wire) {
 		return
 	}
 	s.appendLocked(w)
-	runnable := s.wakeLocked()
+	what := s.hurryLocked()
 	s.mu.Unlock()
-	if runnable {
-		s.server.out.addOne(s)
-	}
+	s.server.out.wake(s, what)
 }
 
 // answer queues the answer to the connection's CONNECT, and behind it the
@@ -161,11 +175,9 @@ func (s *session) answer(w *wire) {
 			s.waiters[i].target, s.waiters[i].held = s.queued, false
 		}
 	}
-	runnable := s.wakeLocked()
+	what := s.hurryLocked()
 	s.mu.Unlock()
-	if runnable {
-		s.server.out.addOne(s)
-	}
+	s.server.out.wake(s, what)
 }
 
 // attach makes c the connection of the session, unless there is one.
@@ -270,7 +282,12 @@ func (s *session) flush(ctx context.Context, c *Conn) error {
 	}
 	done := make(chan struct{})
 	s.waiters = append(s.waiters, waiter{target: s.queued, held: len(s.held) > 0, done: done})
+	var what wakeup
+	if s.scheduled {
+		what = hurry
+	}
 	s.mu.Unlock()
+	s.server.out.wake(s, what)
 	select {
 	case <-done:
 		return nil

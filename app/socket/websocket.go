@@ -265,11 +265,12 @@ func (s *session) upgraded(ws *wsConn, packet []byte) error {
 	if s.poll != nil {
 		wake(s.poll) // left over: it is answered with nothing
 	}
-	runnable := (s.queue != nil || s.state == stateClosing) && s.wakeLocked()
-	s.mu.Unlock()
-	if runnable {
-		s.server.out.addOne(s)
+	var what wakeup
+	if s.queue != nil || s.state == stateClosing {
+		what = s.hurryLocked()
 	}
+	s.mu.Unlock()
+	s.server.out.wake(s, what)
 	return nil
 }
 

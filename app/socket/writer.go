@@ -15,17 +15,20 @@ const chunkBytes = 64 << 10
 
 // writers write what is queued. There are at most max of them, they live only
 // while there is something to write, and none of them ever waits for a client:
-// a connection whose socket buffer is full gets a goroutine of its own.
+// a connection whose socket buffer is full gets a goroutine of its own. When to
+// write is decided in pace.go.
 type writers struct {
 	max     int
 	timeout time.Duration // for one chunk to a client that does not keep up
-	pool    sync.Pool     // of *chunk
+	stats   *counters
+	pool    sync.Pool // of *chunk
 
 	mu      sync.Mutex
 	ready   sessionList
+	pace    pace
 	running int           // writers
 	slow    int           // goroutines that wait for one client
-	idle    chan struct{} // closed when neither runs; nil if nobody waits for that
+	idle    chan struct{} // closed when nothing is left to do; nil if nobody waits for that
 }
 
 // chunk is a writer's buffer, and its attempt at writing without blocking.
@@ -34,16 +37,20 @@ type chunk struct {
 	attempt
 }
 
-func newWriters(limit int, timeout time.Duration) *writers {
-	return &writers{
+func newWriters(limit int, timeout, gather time.Duration, stats *counters) *writers {
+	p := &writers{
 		max:     limit,
 		timeout: timeout,
+		stats:   stats,
 		pool:    sync.Pool{New: func() any { return &chunk{buf: make([]byte, 0, chunkBytes), attempt: newAttempt()} }},
 	}
+	p.pace.gather = gather
+	p.pace.round = 1
+	return p
 }
 
-// sessionList is a list of sessions linked by their next field. A session is
-// in one list at most: its scheduled field sees to that.
+// sessionList is a list of sessions linked by their next and prev fields. A
+// session is in one list at most: its scheduled field sees to that.
 type sessionList struct {
 	head, tail *session
 	n          int
@@ -53,7 +60,7 @@ func (l *sessionList) push(s *session) {
 	if l.head == nil {
 		l.head = s
 	} else {
-		l.tail.next = s
+		l.tail.next, s.prev = s, l.tail
 	}
 	l.tail = s
 	l.n++
@@ -62,34 +69,44 @@ func (l *sessionList) push(s *session) {
 func (l *sessionList) pop() *session {
 	s := l.head
 	if s != nil {
-		l.head, s.next = s.next, nil
-		l.n--
+		l.remove(s)
 	}
 	return s
 }
 
-// addOne has what is queued for s written.
-func (p *writers) addOne(s *session) {
-	var l sessionList
-	l.push(s)
-	p.add(&l)
+// remove takes s, which is in the list, out of it.
+func (l *sessionList) remove(s *session) {
+	if s.prev == nil {
+		l.head = s.next
+	} else {
+		s.prev.next = s.next
+	}
+	if s.next == nil {
+		l.tail = s.prev
+	} else {
+		s.next.prev = s.prev
+	}
+	s.next, s.prev = nil, nil
+	l.n--
 }
 
-// add has what is queued for the sessions written, and empties the list.
-func (p *writers) add(l *sessionList) {
-	if l.n == 0 {
+// takeAll moves everything that is in the other list to the end of this one.
+func (l *sessionList) takeAll(other *sessionList) {
+	switch {
+	case other.head == nil:
 		return
+	case l.head == nil:
+		*l = *other
+	default:
+		l.tail.next, other.head.prev = other.head, l.tail
+		l.tail = other.tail
+		l.n += other.n
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.ready.head == nil {
-		p.ready = *l
-	} else {
-		p.ready.tail.next = l.head
-		p.ready.tail = l.tail
-		p.ready.n += l.n
-	}
-	*l = sessionList{}
+	*other = sessionList{}
+}
+
+// startLocked has as many writers run as there is work for.
+func (p *writers) startLocked() {
 	for p.running < p.max && p.running < p.ready.n {
 		p.running++
 		go p.run()
@@ -109,6 +126,7 @@ func (p *writers) run() {
 			p.pool.Put(c)
 			return
 		}
+		p.pace.writing(s)
 		p.mu.Unlock()
 		p.serve(s, c)
 	}
@@ -121,8 +139,10 @@ func (p *writers) serve(s *session, c *chunk) {
 	if batch == nil {
 		return
 	}
+	s.pace.learn(len(batch.frames))
 	for rest := batch.frames; len(rest) > 0; {
 		data, n := c.gather(rest)
+		p.stats.writes.Add(1)
 		written, err := c.write(ws.raw, data)
 		if err != nil {
 			s.fail(err)
@@ -142,7 +162,7 @@ func (p *writers) serve(s *session, c *chunk) {
 	}
 	s.server.recycle(batch)
 	if s.more() {
-		p.addOne(s)
+		p.wake(s, handOver)
 	}
 }
 
@@ -184,6 +204,7 @@ func (p *writers) serveSlow(s *session, ws *wsConn, batch *batch, rest []*wire, 
 		for len(rest) > 0 {
 			data := slowChunk(space, rest)
 			n := len(data)
+			p.stats.writes.Add(1)
 			data[0] = data[0][part:]
 			part = 0
 			if err := ws.writeBlocking(data, p.timeout); err != nil {
@@ -224,16 +245,18 @@ func slowChunk(space net.Buffers, rest []*wire) net.Buffers {
 
 // signalLocked tells who waits for it that nothing is being written.
 func (p *writers) signalLocked() {
-	if p.running+p.slow == 0 && p.idle != nil {
+	if p.idle != nil && p.idleLocked() {
 		close(p.idle)
 		p.idle = nil
 	}
 }
 
+func (p *writers) idleLocked() bool { return p.running+p.slow+p.pace.waiting.n == 0 }
+
 // wait returns when nothing is being written any more.
 func (p *writers) wait(ctx context.Context) error {
 	p.mu.Lock()
-	if p.running+p.slow == 0 {
+	if p.idleLocked() {
 		p.mu.Unlock()
 		return nil
 	}
