@@ -3,6 +3,7 @@ package group
 import (
 	"context"
 
+	"parley/app/auth"
 	"parley/app/event"
 )
 
@@ -26,6 +27,13 @@ func (s *Service) Create(ctx context.Context, actorID int64, g NewGroup) (made G
 		return Group{}, err
 	}
 	err = s.change(ctx, func(t *tx) error {
+		found, err := t.holdUser(actorID)
+		if err != nil {
+			return err
+		}
+		if !found {
+			return auth.ErrUserDisabled
+		}
 		id, err := t.insertGroup(g.Name, g.Description)
 		if err != nil {
 			return err

@@ -66,11 +66,11 @@ func (s *Service) AddMember(ctx context.Context, actorID, groupID, userID int64,
 
 // mayJoin answers what keeps a user from becoming a member.
 func (t *tx) mayJoin(groupID, userID int64) error {
-	enabled, err := t.userEnabled(userID)
+	found, err := t.holdUser(userID)
 	if err != nil {
 		return err
 	}
-	if !enabled {
+	if !found {
 		return errNoSuchUser()
 	}
 	_, err = t.member(groupID, userID)

@@ -46,10 +46,10 @@ func (t tables) member(groupID, userID int64) (Member, error) {
 	return r.member(), err
 }
 
-// userEnabled says whether there is such a user who may use the server.
-func (t tables) userEnabled(userID int64) (bool, error) {
+// holdUser says whether there is such a user who may use the server, and keeps it from being deleted until the transaction ends.
+func (t *tx) holdUser(userID int64) (bool, error) {
 	var id int64
-	return t.row(&id, `SELECT id FROM users WHERE id = ? AND disabled_at IS NULL`, userID)
+	return t.row(&id, t.locking(`SELECT id FROM users WHERE id = ? AND disabled_at IS NULL`, `FOR KEY SHARE`), userID)
 }
 
 // owners counts the owners of a group.

@@ -65,6 +65,7 @@ func (a *API) Init(h registry.Host) error {
 	private.POST("/auth/logout", a.logout)
 	private.GET("/me", a.me)
 	private.PATCH("/me", a.rename)
+	private.DELETE("/me", a.delete)
 	private.GET("/users", a.search)
 	return nil
 }
@@ -130,19 +131,11 @@ func (a *API) login(c echo.Context) error {
 	}
 	ctx := c.Request().Context()
 	name, _ := foldUsername(body.Username) // names that nobody can have count together
-	who := web.ClientKey(c) + " " + name
-	if err := a.mayGuess(who); err != nil {
+	var account row
+	if err := a.guess(c, name, func() (err error) {
+		account, err = a.service.verify(ctx, body.Username, body.Password)
 		return err
-	}
-	account, err := a.service.verify(ctx, body.Username, body.Password)
-	if errors.Is(err, ErrInvalidCredentials) {
-		a.guesses.Allow(who)
-	}
-	if err != nil {
-		return err
-	}
-	// Other guesses may have been under way at the same time: the right one among too many is not answered either.
-	if err := a.mayGuess(who); err != nil {
+	}); err != nil {
 		return err
 	}
 	session, err := a.service.signIn(ctx, account)
@@ -150,6 +143,23 @@ func (a *API) login(c echo.Context) error {
 		return err
 	}
 	return c.JSON(http.StatusOK, session)
+}
+
+// guess verifies a password for a username, unless there were too many wrong ones.
+func (a *API) guess(c echo.Context, username string, verify func() error) error {
+	who := web.ClientKey(c) + " " + username
+	if err := a.mayGuess(who); err != nil {
+		return err
+	}
+	err := verify()
+	if errors.Is(err, ErrInvalidCredentials) {
+		a.guesses.Allow(who)
+	}
+	if err != nil {
+		return err
+	}
+	// Other guesses may have been under way at the same time: the right one among too many is not answered either.
+	return a.mayGuess(who)
 }
 
 // mayGuess fails if there were too many wrong passwords.
@@ -209,6 +219,32 @@ func (a *API) rename(c echo.Context) error {
 		return err
 	}
 	return c.JSON(http.StatusOK, me)
+}
+
+func (a *API) delete(c echo.Context) error {
+	var body struct {
+		Password string `json:"password"`
+	}
+	if err := web.Bind(c, &body); err != nil {
+		return err
+	}
+	var check checks
+	check.given("password", body.Password)
+	if err := check.err(); err != nil {
+		return err
+	}
+	ctx := c.Request().Context()
+	account, err := a.service.tables.byID(ctx, web.UserID(c))
+	if err != nil {
+		return notFound(err)
+	}
+	if err := a.guess(c, account.Username, func() error { return a.service.compare(ctx, account, body.Password) }); err != nil {
+		return err
+	}
+	if err := a.service.delete(ctx, account); err != nil {
+		return err
+	}
+	return c.NoContent(http.StatusNoContent)
 }
 
 func (a *API) search(c echo.Context) error {

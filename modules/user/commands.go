@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"parley/app/event"
 	"parley/app/store"
 )
 
@@ -69,23 +68,22 @@ func (s *Service) Disable(ctx context.Context, nameOrID string) (Account, error)
 	if err != nil {
 		return Account{}, err
 	}
-	told, err := event.NewEmit(event.UserKey(found.ID),
-		event.Emit{Change: &event.Change{Kind: event.UserDisabled, UserID: found.ID}}, nil)
+	told, err := disabledEvent(found.ID)
 	if err != nil {
 		return Account{}, err
 	}
 	r, err := s.tables.disable(ctx, found.ID, s.millis(), told)
-	return r.account(), err
+	return r.account(), notFound(err)
 }
 
-// Enable lets a disabled user sign in again.
+// Enable lets a disabled user sign in again. Nobody can any more as one who deleted the account.
 func (s *Service) Enable(ctx context.Context, nameOrID string) (Account, error) {
 	found, err := s.Find(ctx, nameOrID)
 	if err != nil {
 		return Account{}, err
 	}
 	r, err := s.tables.enable(ctx, found.ID)
-	return r.account(), err
+	return r.account(), notFound(err)
 }
 
 // SetPassword also ends every sign-in of the user.
@@ -104,7 +102,7 @@ func (s *Service) SetPassword(ctx context.Context, nameOrID, password string) (A
 		return Account{}, store.Map(err)
 	}
 	r, err := s.tables.setPassword(ctx, found.ID, hash, s.millis())
-	return r.account(), err
+	return r.account(), notFound(err)
 }
 
 // Token makes an access token for a user, outside of any sign-in. A ttl of 0 is the usual one.

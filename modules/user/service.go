@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"parley/app/auth"
+	"parley/app/bus"
 	"parley/app/event"
 	"parley/app/store"
 )
@@ -34,8 +35,16 @@ type Options struct {
 	Registration bool
 	// Limits bounds how fast passwords can be guessed, per address and username.
 	Limits bool
+	// Relay publishes what is in the outbox. Defaults to none: another process finds it soon.
+	Relay Relay
 	// Now is the clock. Defaults to time.Now.
 	Now func() time.Time
+}
+
+// Relay publishes what is in the outbox.
+type Relay interface {
+	// Kick tells it that something was committed.
+	Kick()
 }
 
 // Service is what can be done with accounts.
@@ -117,16 +126,25 @@ func (s *Service) verify(ctx context.Context, username, password string) (row, e
 	if err != nil {
 		return row{}, err
 	}
-	right, err := s.passwords.Verify(ctx, found.PasswordHash, password)
-	switch {
-	case err != nil:
-		return row{}, store.Map(err)
-	case !right:
-		return row{}, ErrInvalidCredentials
-	case found.disabled():
+	if err := s.compare(ctx, found, password); err != nil {
+		return row{}, err
+	}
+	if found.disabled() {
 		return row{}, ErrDisabled
 	}
 	return found, nil
+}
+
+// compare fails with ErrInvalidCredentials if the password is not the account's.
+func (s *Service) compare(ctx context.Context, account row, password string) error {
+	right, err := s.passwords.Verify(ctx, account.PasswordHash, password)
+	switch {
+	case err != nil:
+		return store.Map(err)
+	case !right:
+		return ErrInvalidCredentials
+	}
+	return nil
 }
 
 // signIn begins a family for an account that was verified.
@@ -154,7 +172,11 @@ func (s *Service) Logout(ctx context.Context, userID int64, family string) error
 	if family == "" { // a token from the command line has no sign-in
 		return nil
 	}
-	return s.tables.endFamily(ctx, userID, family, s.millis())
+	err := s.tables.endFamily(ctx, userID, family, s.millis())
+	if errors.Is(err, store.ErrNotFound) { // the account is gone, and with it whatever could be ended
+		return nil
+	}
+	return err
 }
 
 // Authenticate implements web.Authenticator: the token is good, and its user exists and is enabled. It asks the database, together
@@ -194,6 +216,28 @@ func (s *Service) Rename(ctx context.Context, id int64, displayName *string) (Us
 	}
 	r, err := s.tables.setDisplayName(ctx, id, name)
 	return r.user(), notFound(err)
+}
+
+// delete ends the account of somebody whose password was verified, for good: every sign-in, and open connections. Messages stay,
+// without their sender's name. It fails with ErrStillMember for a member of any group.
+func (s *Service) delete(ctx context.Context, verified row) error {
+	told, err := disabledEvent(verified.ID)
+	if err != nil {
+		return err
+	}
+	if err := s.tables.delete(ctx, verified, s.millis(), told); err != nil {
+		return notFound(err)
+	}
+	if s.options.Relay != nil {
+		s.options.Relay.Kick()
+	}
+	return nil
+}
+
+// disabledEvent closes a user's connections.
+func disabledEvent(id int64) (bus.Message, error) {
+	change := event.Change{Kind: event.UserDisabled, UserID: id}
+	return event.NewEmit(event.UserKey(id), event.Emit{Change: &change}, nil)
 }
 
 // Search finds enabled users whose username or display name begins with prefix.

@@ -131,7 +131,7 @@ func lock(tx *gorm.DB, id int64) (row, error) {
 
 // signIn adds the first token of a family, unless the account was disabled or got another password since it was read.
 func (t tables) signIn(ctx context.Context, verified row, token refreshToken) error {
-	return t.db.Write(ctx, func(tx *gorm.DB) error {
+	err := t.db.Write(ctx, func(tx *gorm.DB) error {
 		now, err := lock(tx, verified.ID)
 		switch {
 		case err != nil:
@@ -143,6 +143,10 @@ func (t tables) signIn(ctx context.Context, verified row, token refreshToken) er
 		}
 		return tx.Create(&token).Error
 	})
+	if errors.Is(err, store.ErrNotFound) { // the account was deleted
+		return ErrInvalidCredentials
+	}
+	return err
 }
 
 // rotate puts next, whose family and user are not set yet, in the place of the token with the given hash. Of two that try it at the same time, one
@@ -227,6 +231,9 @@ func (t tables) setDisplayName(ctx context.Context, id int64, name string) (row,
 // setPassword also signs the user out everywhere.
 func (t tables) setPassword(ctx context.Context, id int64, hash string, now int64) (row, error) {
 	return t.update(ctx, id, func(tx *gorm.DB, r *row) error {
+		if r.deleted() {
+			return ErrUserNotFound
+		}
 		r.PasswordHash = hash
 		return errors.Join(tx.Model(r).Update("password_hash", hash).Error, revoke(tx, now, "user_id = ?", id))
 	})
@@ -251,6 +258,9 @@ func (t tables) disable(ctx context.Context, id, now int64, told bus.Message) (r
 
 func (t tables) enable(ctx context.Context, id int64) (row, error) {
 	return t.update(ctx, id, func(tx *gorm.DB, r *row) error {
+		if r.deleted() {
+			return ErrUserNotFound
+		}
 		r.DisabledAt = nil
 		return tx.Model(r).Update("disabled_at", nil).Error
 	})

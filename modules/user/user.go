@@ -30,6 +30,9 @@ var (
 	ErrRefreshInvalid = problem.New(http.StatusUnauthorized, "refresh_token_invalid", "The refresh token is unknown, expired or revoked; sign in again.")
 	ErrTokenReused    = problem.New(http.StatusUnauthorized, "token_reused",
 		"The refresh token was used before. In case it was stolen, this sign-in has ended; sign in again.")
+	// ErrStillMember keeps an account whose groups would be left with a member, or an owner, that is nobody.
+	ErrStillMember = problem.New(http.StatusConflict, "still_member", "You are still a member of a group.").
+			WithDetail("Leave your groups first; those that have no other owner need one, or must be deleted.")
 	ErrUserNotFound = problem.New(http.StatusNotFound, "user_not_found", "There is no such user.")
 )
 
@@ -61,6 +64,9 @@ const (
 	minPassword, maxPassword = 8, 256
 	maxDisplayName           = 64
 )
+
+// deletedName is shown in the place of the display name of a user who deleted the account.
+const deletedName = "Deleted user"
 
 // checks collects what is wrong with the fields of one request, so that all of it is reported at once.
 type checks struct{ fields []problem.Field }
