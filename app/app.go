@@ -85,13 +85,13 @@ func (s *server) foundation(secret []byte) (err error) {
 	if s.store, err = newStore(s.cfg, s.log, store.NewMetrics(s.metrics)); err != nil {
 		return err
 	}
-	if s.bus, err = newBus(s.cfg, s.log); err != nil {
+	if s.bus, err = newBus(s.cfg, bus.NewMetrics(s.metrics), s.log); err != nil {
 		return err
 	}
 	if s.tokens, err = auth.NewTokens(secret, s.cfg.Auth.AccessTTL, time.Now); err != nil {
 		return fmt.Errorf("auth.jwt_secret: %w", err)
 	}
-	s.relay = outbox.New(s.store, s.bus)
+	s.relay = outbox.New(s.store, s.bus, outbox.NewMetrics(s.metrics))
 	s.web = web.New(web.Options{
 		Addr:           s.cfg.HTTP.Addr,
 		AllowedOrigins: s.cfg.HTTP.AllowedOrigins,
@@ -109,15 +109,18 @@ func (s *server) apis() []registry.Module {
 	users := user.New(s.store, s.tokens, newPasswords(s.cfg), user.Options{
 		Registration: s.cfg.Auth.Registration == "open",
 		Limits:       s.cfg.Limits.Enabled,
+		Relay:        s.relay,
 	})
 	fence := subscription.NewFence(subscription.NewStore(s.store), s.bus, s.log)
 	groups := group.New(s.store, s.relay, fence, s.log)
-	limits := message.Limits{MaxLength: s.cfg.Message.MaxLength, Partitions: s.cfg.Message.Partitions}
+	limits := message.Limits{
+		MaxLength: s.cfg.Message.MaxLength, Partitions: s.cfg.Message.Partitions, MaxBacklog: s.cfg.Message.MaxBacklog,
+	}
 	s.web.SetAuthenticator(users)
 	return []registry.Module{
 		user.NewAPI(users, s.web),
 		group.NewAPI(groups, s.web),
-		message.NewAPI(s.web.API(), groups, s.messages(), s.bus, limits, s.log),
+		message.NewAPI(s.web.API(), groups, s.messages(), s.bus, limits, message.NewAPIMetrics(s.metrics), s.log),
 	}
 }
 
@@ -154,7 +157,11 @@ func (s *server) messages() *message.Store {
 
 // sockets are the components of the role socket.
 func (s *server) sockets() ([]registry.Module, error) {
-	server, err := socket.New(socket.Options{AllowedOrigins: s.cfg.HTTP.AllowedOrigins, Log: s.log})
+	server, err := socket.New(socket.Options{
+		AllowedOrigins: s.cfg.HTTP.AllowedOrigins,
+		Metrics:        socket.NewMetrics(s.metrics),
+		Log:            s.log,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("set up Socket.IO: %w", err)
 	}
@@ -177,11 +184,11 @@ func (s *server) sockets() ([]registry.Module, error) {
 }
 
 // newBus makes the bus of a configuration.
-func newBus(cfg config.Config, log *slog.Logger) (bus.Bus, error) {
+func newBus(cfg config.Config, m *bus.Metrics, log *slog.Logger) (bus.Bus, error) {
 	if cfg.Embedded() {
-		return memory.New(memory.Options{Log: log}), nil
+		return memory.New(memory.Options{Metrics: m, Log: log}), nil
 	}
-	b, err := rabbit.New(rabbit.Options{URL: cfg.Bus.URL, Prefix: cfg.Bus.Prefix, Log: log})
+	b, err := rabbit.New(rabbit.Options{URL: cfg.Bus.URL, Prefix: cfg.Bus.Prefix, Metrics: m, Log: log})
 	if err != nil {
 		return nil, &config.Error{Problems: []config.Problem{{
 			Key: "bus.url", Source: cfg.Source("bus.url"), Message: err.Error(),

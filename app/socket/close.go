@@ -86,6 +86,7 @@ func (s *session) releaseLocked() {
 // ended tells the connection and the library that nothing further goes either
 // way. It is called once, by whoever took the session out of stateOpen.
 func (s *session) ended(reason string) {
+	s.server.opts.Metrics.disconnected(reason)
 	s.mu.Lock()
 	c, announced := s.conn, s.announced
 	s.mu.Unlock()

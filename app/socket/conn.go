@@ -196,6 +196,7 @@ func (c *Conn) refuse(err error, next func(*sio.ExtendedError)) {
 		c.session.shutdown(c, ReasonConnectFailed)
 		return
 	}
+	c.server.opts.Metrics.disconnected(ReasonRefused)
 	data := map[string]any{"code": p.Code, "detail": p.Explain()}
 	c.session.detach(c)
 	c.end(ReasonRefused)

@@ -39,9 +39,9 @@ type sessionPace struct {
 	hurried bool   // it must not wait when it is handed over next
 
 	// These belong to whoever has the session scheduled.
-	waited bool  // it was in pace.waiting before it was taken to be written
-	exempt uint16// how many times more it does not wait
-	grant  uint16// the last number of such times
+	waited bool   // it was in pace.waiting before it was taken to be written
+	exempt uint16 // how many times more it does not wait
+	grant  uint16 // the last number of such times
 }
 
 // maxExempt is how many times in a row a connection does not wait, at most.

@@ -49,6 +49,8 @@ type Options struct {
 	// RemoteAddr finds a client's address in the request that opens its transport. Defaults to the address of
 	// the TCP connection.
 	RemoteAddr func(*http.Request) string
+	// Metrics are those of this server alone. Defaults to some that nobody sees.
+	Metrics *Metrics
 	// Log defaults to none.
 	Log *slog.Logger
 }
@@ -86,6 +88,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.RemoteAddr == nil {
 		o.RemoteAddr = func(r *http.Request) string { return r.RemoteAddr }
+	}
+	if o.Metrics == nil {
+		o.Metrics = NewMetrics(nil)
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -163,6 +168,7 @@ func newServer(opts Options) (*Server, error) {
 	}
 	s.out = newWriters(max(2, runtime.GOMAXPROCS(0)), opts.WriteTimeout, opts.GatherTime, &s.stats)
 	s.lib = newLibrary(s)
+	opts.Metrics.server.Store(s)
 	return s, nil
 }
 
@@ -261,6 +267,19 @@ func (s *Server) Stats() Stats {
 		Overflows:     s.stats.overflows.Load(),
 		WriteTimeouts: s.stats.writeTimeouts.Load(),
 	}
+}
+
+// queuedBytes is how much waits for all clients.
+func (s *Server) queuedBytes() int {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	n := 0
+	for _, sess := range s.sessions {
+		sess.mu.Lock()
+		n += sess.bytes
+		sess.mu.Unlock()
+	}
+	return n
 }
 
 func (s *Server) isDraining() bool {
