@@ -60,9 +60,9 @@ type Queue struct {
 	// consumers.
 	Ordered bool
 	// MaxLength is how many messages may wait before Send fails with ErrFull. Those that a consumer holds
-	// do not count. 0: no limit. It belongs to the process that sends, not to the queue: it may be another one
-	// at the next declaration, and in another process. Processes that send at the same time may
-	// exceed it, each by a tenth.
+	// do not count. It belongs to the process that sends, not to the queue: it may be another one in another
+	// process, and at the next declaration. 0 says nothing about it: without any other value there is no limit.
+	// Processes that send at the same time may exceed it, each by a tenth.
 	MaxLength int
 }
 

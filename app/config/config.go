@@ -63,6 +63,7 @@ type Config struct {
 		MaxLength       int `key:"max_length" default:"4000" min:"1" max:"16000" doc:"Characters in one message."`
 		Partitions      int `key:"partitions" default:"16" min:"1" max:"1024" doc:"Ordered incoming queues. Kept in the database; a process that is started with another value refuses."`
 		EagerRecipients int `key:"eager_recipients" default:"1000" min:"0" max:"1000000" doc:"Groups of up to this many members get their message_recipients rows at send time; larger ones when the first receipt arrives."`
+		MaxBacklog      int `key:"max_backlog" default:"10000" min:"1" max:"10000000" doc:"Accepted messages that may wait in one partition for a worker. Beyond it sending is answered 503 (overloaded) with Retry-After, until workers have caught up."`
 	} `key:"message"`
 
 	Routing struct {

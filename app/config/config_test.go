@@ -70,6 +70,7 @@ func TestDefaultsAreTheContracts(t *testing.T) {
 	require.Equal(t, 4000, c.Message.MaxLength)
 	require.Equal(t, 16, c.Message.Partitions)
 	require.Equal(t, 1000, c.Message.EagerRecipients)
+	require.Equal(t, 10000, c.Message.MaxBacklog)
 	require.Equal(t, 30*time.Second, c.Routing.UnbindDelay)
 	require.True(t, c.Limits.Enabled)
 	require.Equal(t, 20*time.Second, c.ShutdownTimeout)
@@ -121,7 +122,7 @@ database:
 bus: &bus
   url: amqps://user:p%40ss@mq:5671/vhost
 auth: {jwt_secret: `+secret+`, access_ttl: 1h30m, registration: closed, argon2_memory_kib: 64, argon2_time: 1}
-message: {max_length: 10, partitions: 1, eager_recipients: 0}
+message: {max_length: 10, partitions: 1, eager_recipients: 0, max_backlog: 7}
 routing: {unbind_delay: 0s}
 limits: {enabled: false}
 shutdown_timeout: 1500ms
@@ -136,6 +137,7 @@ log: {level: DEBUG, format: json}
 	require.Equal(t, 90*time.Minute, c.Auth.AccessTTL)
 	require.EqualValues(t, 64, c.Auth.Argon2MemoryKiB)
 	require.Zero(t, c.Message.EagerRecipients)
+	require.Equal(t, 7, c.Message.MaxBacklog)
 	require.Zero(t, c.Routing.UnbindDelay)
 	require.False(t, c.Limits.Enabled)
 	require.Equal(t, 1500*time.Millisecond, c.ShutdownTimeout)

@@ -39,14 +39,17 @@ var errStopped = fmt.Errorf("the outbox relay has stopped: %w", bus.ErrUnavailab
 // everything committed before the call has been published.
 type Drain interface {
 	Outbox(ctx context.Context, limit int, publish func(context.Context, []bus.Message) error) (int, error)
+	// OutboxLength is how many events wait.
+	OutboxLength(ctx context.Context) (int64, error)
 }
 
 // Relay is the component "outbox".
 type Relay struct {
-	drain Drain
-	bus   bus.Publisher
-	log   *slog.Logger
-	host  registry.Host
+	drain   Drain
+	bus     bus.Publisher
+	metrics *Metrics
+	log     *slog.Logger
+	host    registry.Host
 
 	kicked chan struct{} // capacity 1: one wish to run stands for all
 
@@ -63,8 +66,8 @@ type run struct {
 }
 
 // New returns a relay from the outbox of s to p.
-func New(s Drain, p bus.Publisher) *Relay {
-	return &Relay{drain: s, bus: p, log: slog.New(slog.DiscardHandler), kicked: make(chan struct{}, 1)}
+func New(s Drain, p bus.Publisher, m *Metrics) *Relay {
+	return &Relay{drain: s, bus: p, metrics: m, log: slog.New(slog.DiscardHandler), kicked: make(chan struct{}, 1)}
 }
 
 // Name implements registry.Module.
@@ -195,6 +198,7 @@ func (r *Relay) relay(ctx context.Context) {
 				r.log.WarnContext(ctx, "events cannot be published, trying again until they can", "error", err)
 			}
 			failing = true
+			r.count(ctx)
 			wait, kicked = pause/2+rand.N(pause/2), nil
 			pause = min(2*pause, longestPause)
 		case failing:
@@ -232,8 +236,18 @@ func (r *Relay) pass(ctx context.Context) error {
 			break
 		}
 	}
+	r.metrics.pending.Set(0)
 	r.answer(waiting, nil)
 	return nil
+}
+
+// count measures what waits while it cannot be published; most likely the database is away, too, if that fails.
+func (r *Relay) count(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, passTimeout)
+	defer cancel()
+	if n, err := r.drain.OutboxLength(ctx); err == nil {
+		r.metrics.pending.Set(float64(n))
+	}
 }
 
 func (r *Relay) publishBatch(ctx context.Context) (int, error) {
@@ -245,5 +259,6 @@ func (r *Relay) publishBatch(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("relay the outbox: %w", err)
 	}
+	r.metrics.published.Add(float64(n))
 	return n, nil
 }

@@ -51,6 +51,12 @@ func (s *shelf) taken() []string {
 	return append([]string{}, s.published...)
 }
 
+func (s *shelf) OutboxLength(context.Context) (int64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return int64(len(s.waiting)), nil
+}
+
 func (s *shelf) Outbox(ctx context.Context, limit int, publish func(context.Context, []bus.Message) error) (int, error) {
 	s.mu.Lock()
 	s.at = append(s.at, time.Now())
@@ -115,7 +121,7 @@ func (n *node) Go(_ string, run func(context.Context) error) {
 func started(t *testing.T, s *shelf, test func(t *testing.T, r *outbox.Relay)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		r, n := outbox.New(s, s), newNode()
+		r, n := outbox.New(s, s, outbox.NewMetrics(nil)), newNode()
 		require.NoError(t, r.Init(n))
 		require.NoError(t, r.Start(t.Context()))
 		require.NoError(t, r.Start(t.Context()), "starting twice")
@@ -255,7 +261,7 @@ func TestStopDoesNotWaitForABusThatHangs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &shelf{hold: make(chan struct{})}
-		r, n := outbox.New(s, s), newNode()
+		r, n := outbox.New(s, s, outbox.NewMetrics(nil)), newNode()
 		require.NoError(t, r.Init(n))
 		require.NoError(t, r.Start(t.Context()))
 		s.put("a")
@@ -275,7 +281,7 @@ func TestStopDoesNotWaitForABusThatHangs(t *testing.T) {
 func TestStopBeforeStart(t *testing.T) {
 	t.Parallel()
 	s := &shelf{}
-	r := outbox.New(s, s)
+	r := outbox.New(s, s, outbox.NewMetrics(nil))
 	require.Error(t, r.Start(t.Context()), "before Init")
 	require.NoError(t, r.Init(newNode()))
 	require.NoError(t, r.Stop(t.Context()))
@@ -287,7 +293,7 @@ func TestFlushBeforeStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &shelf{}
 		s.put("a")
-		r, n := outbox.New(s, s), newNode()
+		r, n := outbox.New(s, s, outbox.NewMetrics(nil)), newNode()
 		require.NoError(t, r.Init(n))
 		flushed := make(chan error, 1)
 		go func() { flushed <- r.Flush(context.Background()) }()

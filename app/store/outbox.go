@@ -61,6 +61,12 @@ func (s *Store) Outbox(ctx context.Context, limit int, publish func(context.Cont
 	return s.relayPostgres(ctx, limit, publish)
 }
 
+// OutboxLength is how many events wait to be published.
+func (s *Store) OutboxLength(ctx context.Context) (n int64, err error) {
+	err = s.Read(ctx).Raw("SELECT COUNT(*) FROM outbox").Scan(&n).Error
+	return n, Map(err)
+}
+
 // relayPostgres holds the lock in the transaction that deletes.
 func (s *Store) relayPostgres(ctx context.Context, limit int, publish func(context.Context, []bus.Message) error) (n int, err error) {
 	var failed error

@@ -123,6 +123,9 @@ func TestOutbox(t *testing.T) {
 					notes = append(notes, n)
 				}
 				require.Equal(t, tc.notes, notes)
+				waiting, err := s.OutboxLength(t.Context())
+				require.NoError(t, err)
+				require.Equal(t, tc.fail != nil, waiting == 1)
 				if tc.fail != nil {
 					n, err := s.Outbox(t.Context(), 10, (&wire{}).publish)
 					require.NoError(t, err)

@@ -12,6 +12,7 @@ import (
 
 	"parley/app/bus"
 	"parley/app/event"
+	"parley/app/problem"
 	"parley/app/registry"
 	"parley/app/web"
 )
@@ -35,31 +36,32 @@ type History interface {
 
 // API accepts messages and serves the history.
 type API struct {
-	routes     *echo.Group
-	access     Access
-	history    History
-	bus        APIBus
-	partitions int
-	maxLength  int
-	log        *slog.Logger
+	routes  *echo.Group
+	access  Access
+	history History
+	bus     APIBus
+	limits  Limits
+	metrics *APIMetrics
+	log     *slog.Logger
 }
 
 // Limits bound messages and say how they are shared out.
 type Limits struct {
 	MaxLength  int // characters in one message
 	Partitions int // ordered incoming queues
+	MaxBacklog int // messages that may wait in one of them; 0: any number
 }
 
 // NewAPI makes the component "message.api", which attaches its routes to those for signed-in users.
-func NewAPI(routes *echo.Group, access Access, history History, b APIBus, limits Limits, log *slog.Logger) *API {
+func NewAPI(routes *echo.Group, access Access, history History, b APIBus, limits Limits, m *APIMetrics, log *slog.Logger) *API {
 	return &API{
-		routes:     routes,
-		access:     access,
-		history:    history,
-		bus:        b,
-		partitions: limits.Partitions,
-		maxLength:  limits.MaxLength,
-		log:        log.With("component", "message.api"),
+		routes:  routes,
+		access:  access,
+		history: history,
+		bus:     b,
+		limits:  limits,
+		metrics: m,
+		log:     log.With("component", "message.api"),
 	}
 }
 
@@ -81,7 +83,11 @@ func (a *API) Init(registry.Host) error {
 
 // Start makes the partitions' queues exist, so that messages are safe there before any worker has started.
 func (a *API) Start(ctx context.Context) error {
-	if err := a.bus.Declare(ctx, queues(a.partitions)...); err != nil {
+	all := queues(a.limits.Partitions)
+	for i := range all {
+		all[i].MaxLength = a.limits.MaxBacklog
+	}
+	if err := a.bus.Declare(ctx, all...); err != nil {
 		return fmt.Errorf("declare the queues of messages: %w", err)
 	}
 	return nil
@@ -106,11 +112,12 @@ func (a *API) send(c echo.Context) error {
 	if err := web.Bind(c, &body); err != nil {
 		return err
 	}
-	if err := Validate(body.Content, body.Hash, a.maxLength); err != nil {
+	if err := Validate(body.Content, body.Hash, a.limits.MaxLength); err != nil {
 		return err
 	}
-	accepted := event.At(time.Now())
-	msg, err := event.Encode(event.PartitionKey(event.Partition(channelID, a.partitions)), event.TypeSend, event.Send{
+	begun := time.Now()
+	accepted := event.At(begun)
+	msg, err := event.Encode(event.PartitionKey(event.Partition(channelID, a.limits.Partitions)), event.TypeSend, event.Send{
 		SenderID:   web.UserID(c),
 		GroupID:    groupID,
 		ChannelID:  channelID,
@@ -121,14 +128,16 @@ func (a *API) send(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := a.promise(c.Request().Context(), msg); err != nil {
-		return err
+	if p := a.promise(c.Request().Context(), msg); p != nil {
+		a.metrics.refused(p.Code)
+		return p
 	}
+	a.metrics.accepted(begun)
 	return c.JSON(http.StatusAccepted, map[string]any{"hash": body.Hash, "channelId": channelID, "acceptedAt": accepted})
 }
 
 // promise returns nil once the message cannot get lost any more.
-func (a *API) promise(ctx context.Context, msg bus.Message) error {
+func (a *API) promise(ctx context.Context, msg bus.Message) *problem.Problem {
 	ctx, cancel := context.WithTimeout(ctx, acceptTimeout)
 	defer cancel()
 	err := a.bus.Send(ctx, msg)
@@ -137,6 +146,8 @@ func (a *API) promise(ctx context.Context, msg bus.Message) error {
 		return nil
 	case errors.Is(err, bus.ErrDeadLettered):
 		return ErrNotKept.WithCause(err)
+	case errors.Is(err, bus.ErrFull): // the bus has logged it, once
+		return ErrOverloaded.WithCause(err)
 	default: // not routed, not confirmed, or not in time
 		a.log.Warn("a message was not accepted", "key", msg.Key, "error", err)
 		return ErrNotAccepted.WithCause(err)

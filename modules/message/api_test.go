@@ -57,7 +57,7 @@ func serve(t *testing.T, b *apiBus, history History) *web.Server {
 		}
 		return ErrChannelNotFound
 	})
-	api := NewAPI(server.API(), access, history, b, Limits{MaxLength: 10, Partitions: 4}, discard)
+	api := NewAPI(server.API(), access, history, b, Limits{MaxLength: 10, Partitions: 4}, NewAPIMetrics(nil), discard)
 	require.NoError(t, api.Init(nil))
 	require.NoError(t, api.Start(t.Context()))
 	t.Cleanup(func() { require.NoError(t, api.Stop(context.Background())) })
@@ -104,6 +104,7 @@ func TestSendPromisesNothingWithoutTheBus(t *testing.T) {
 		code   string
 	}{
 		"broker away":   {bus.ErrUnavailable, 503, "unavailable"},
+		"queue full":    {bus.ErrFull, 503, "overloaded"},
 		"no queue":      {bus.ErrUnroutable, 503, "unavailable"},
 		"not in time":   {context.DeadlineExceeded, 503, "unavailable"},
 		"anything else": {io.ErrUnexpectedEOF, 503, "unavailable"},

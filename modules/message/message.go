@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"parley/app/bus"
@@ -29,7 +30,14 @@ var (
 	ErrNotKept = problem.New(500, "not_kept", "The message could not be kept.")
 	// ErrNotAccepted means that the message was not promised to be kept. Sending it again with the same hash is safe.
 	ErrNotAccepted = problem.Unavailable.WithDetail("The message was not accepted. Send it again with the same hash.")
+	// ErrOverloaded means that too many accepted messages wait for a worker already. This one was not accepted.
+	ErrOverloaded = problem.New(503, "overloaded", "Too many messages are waiting.").
+			WithDetail("The message was not accepted. Wait a little, then send it again with the same hash.").
+			WithRetryAfter(overloadPause)
 )
+
+// overloadPause is when to try again after ErrOverloaded: time enough for a worker to keep thousands of messages.
+const overloadPause = 3 * time.Second
 
 // MaxHash is the most characters of a message's hash.
 const MaxHash = 64

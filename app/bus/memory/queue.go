@@ -57,7 +57,9 @@ func (b *Bus) declare(q bus.Queue) (*queue, error) {
 		if known.Key != q.Key || known.Ordered != q.Ordered {
 			return nil, fmt.Errorf("queue %q exists with another key or order", q.Name)
 		}
-		known.MaxLength = q.MaxLength
+		if q.MaxLength > 0 {
+			known.MaxLength = q.MaxLength
+		}
 		return known, nil
 	}
 	if taken := b.routes[q.Key]; taken != nil {

@@ -41,7 +41,7 @@ type backlog struct {
 	warned  bool          // that it is full
 }
 
-// setLimit changes the limit; 0 is none.
+// setLimit changes the limit.
 func (l *backlog) setLimit(limit int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -74,9 +74,6 @@ func (l *backlog) admit(ctx context.Context, s *spell) error {
 func (l *backlog) try(s *spell) (admitted bool, looking <-chan struct{}, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.limit == 0 {
-		return true, nil, nil
-	}
 	if l.left == 0 && time.Now().Before(l.closed) {
 		return false, nil, fmt.Errorf("%w: %s", bus.ErrFull, l.queue)
 	}

@@ -69,9 +69,12 @@ func (t *topology) add(q bus.Queue) bool {
 	if !known {
 		t.queues[q.Name] = q
 	}
+	if q.MaxLength == 0 {
+		return !known
+	}
 	if l := t.backlogs[q.Key]; l != nil {
 		l.setLimit(q.MaxLength)
-	} else if q.MaxLength > 0 {
+	} else {
 		t.backlogs[q.Key] = &backlog{
 			queue: t.name(q.Name), limit: q.MaxLength,
 			depth: t.metrics.Queue(q.Name).Depth, log: t.log.With("queue", q.Name),
