@@ -131,7 +131,7 @@ func (c *commands) root() *cobra.Command {
 		SilenceUsage:  true,
 	}
 	root.PersistentFlags().StringVar(&c.file, "config", "", "YAML file to read the configuration from (or PARLEY_CONFIG)")
-	root.AddCommand(c.serve(), c.migrate(), c.seed(), c.user(), c.token(), c.config(), c.health(), c.version())
+	root.AddCommand(c.serve(), c.migrate(), c.seed(), c.loadtest(), c.user(), c.token(), c.config(), c.health(), c.version())
 	return root
 }
 

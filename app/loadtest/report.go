@@ -119,12 +119,10 @@ type Bucket struct {
 type Faults struct {
 	// LostMessages were accepted and are not in the history.
 	LostMessages int `json:"lost_messages"`
-	// LostDeliveries are in the history, and did not reach a connected member, not even by catching up.
+	// LostDeliveries are in the history, and did not arrive at a connected member: neither live nor, where the member had
+	// reason to catch up (after a reconnect, and after RESYNC), by that.
 	LostDeliveries int `json:"lost_deliveries"`
-	// MissedDeliveries did not reach a connection that was subscribed all the time, without the server having said
-	// RESYNC; the member has read them from the history.
-	MissedDeliveries int `json:"missed_deliveries"`
-	// Gaps are jumps of seq in which deliveries were missed.
+	// Gaps are jumps of seq at a connection that was subscribed all the time and was not told RESYNC.
 	Gaps int `json:"gaps"`
 	// Duplicates are numbers that arrived twice at one connection.
 	Duplicates int `json:"duplicates"`
@@ -140,14 +138,17 @@ type Faults struct {
 	Unconfirmed int `json:"unconfirmed"`
 	// Failed were accepted and then given up with GROUP_MESSAGE_FAILED.
 	Failed int `json:"failed"`
+	// Misaddressed are GROUP_MESSAGE_RECEIVE to the sender, GROUP_MESSAGE_SENT to anybody else, and messages of channels
+	// that the user is not in.
+	Misaddressed int `json:"misaddressed"`
 	// Unreadable are events that are not what docs/api.md says.
 	Unreadable int `json:"unreadable"`
 }
 
 // Total adds the faults up.
 func (f Faults) Total() int {
-	return f.LostMessages + f.LostDeliveries + f.MissedDeliveries + f.Gaps + f.Duplicates + f.Reordered +
-		f.StoredTwice + f.HistoryGaps + f.Differing + f.Unconfirmed + f.Failed + f.Unreadable
+	return f.LostMessages + f.LostDeliveries + f.Gaps + f.Duplicates + f.Reordered +
+		f.StoredTwice + f.HistoryGaps + f.Differing + f.Unconfirmed + f.Failed + f.Misaddressed + f.Unreadable
 }
 
 // Sending counts how sending went, the warm-up included. None of it is a loss: a message that was not accepted is not promised.
