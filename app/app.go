@@ -165,7 +165,7 @@ func (s *server) sockets() ([]registry.Module, error) {
 	if err != nil {
 		return nil, fmt.Errorf("set up Socket.IO: %w", err)
 	}
-	router := routing.NewRouter(s.id, s.bus, server, s.cfg.Routing.UnbindDelay, s.log)
+	router := routing.NewRouter(s.id, s.bus, server, s.cfg.Routing.UnbindDelay, routing.NewMetrics(s.metrics), s.log)
 	hub := subscription.NewHub(s.id, server, s.tokens, s.bus, router.Bindings(), s.log)
 	router.Subscribe(hub)
 	router.Handle(event.TypeSnapshot, hub.Snapshot)

@@ -13,7 +13,7 @@ const (
 	TypeRequest  = "subscription.request"  // incoming: SubscriptionRequest
 	TypeSnapshot = "subscription.snapshot" // outgoing, to one server: Snapshot
 	TypeEmit     = "emit"                  // outgoing: Emit
-	TypePosted   = "posted"                // outgoing: Posted, one or several of one channel
+	TypePosted   = "posted"                // outgoing: Posted, one or several messages of one channel
 	TypeFence    = "fence"                 // outgoing, to one server, answered: Fence
 	TypePresence = "worker.presence"       // outgoing, to all workers: Presence
 )
@@ -35,9 +35,6 @@ type Emit struct {
 	Payload json.RawMessage `json:"payload,omitempty"`
 	// ExceptUser's devices do not get the event; 0 leaves out nobody.
 	ExceptUser int64 `json:"exceptUser,omitempty"`
-	// Seq is the channel's sequence number that the event carries, 0 if it carries none. Servers drop a
-	// number that they have emitted to the channel already.
-	Seq int64 `json:"seq,omitempty"`
 	// Change is applied to the subscriptions of connected users: what takes away together with the
 	// event, before anything published later; what gives once the new bindings are in place, and the event after that.
 	Change *Change `json:"change,omitempty"`

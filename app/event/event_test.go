@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -39,8 +40,8 @@ func samples(t *testing.T) map[string]bus.Message {
 			UserID: 5, RequestID: 6, Version: 7, Groups: []SnapshotGroup{{ID: 2, Version: 8, Channels: []int64{3, 4}}},
 		})),
 		"snapshot-disabled": must(Encode(ServerKey("host-1"), TypeSnapshot, Snapshot{UserID: 5, RequestID: 6, Disabled: true, Groups: []SnapshotGroup{}})),
-		"receive":           must(NewEmit(ChannelKey(3), Emit{Event: MessageReceive, ExceptUser: 5, Seq: 4}, message)),
-		"sent":              must(NewEmit(UserKey(5), Emit{Event: MessageSent}, message)),
+		"posted":            posted(t, message),
+		"except":            must(NewEmit(GroupKey(2), Emit{Event: MemberLeft, ExceptUser: 5}, map[string]int64{"groupId": 2})),
 		"failed":            must(NewEmit(UserKey(5), Emit{Event: MessageFailed}, Failed{Hash: "a-1", ChannelID: 3, Code: "c", Detail: "d"})),
 		"change-user": must(NewEmit(UserKey(5), Emit{Event: JoinedGroup, Change: &Change{
 			Kind: GroupJoined, UserID: 5, GroupID: 2, Channels: []int64{3}, Version: 7,
@@ -52,13 +53,25 @@ func samples(t *testing.T) map[string]bus.Message {
 	}
 }
 
+// posted is two messages of a channel.
+func posted(t *testing.T, first Message) bus.Message {
+	t.Helper()
+	second := first
+	second.MessageID, second.Seq, second.SenderID, second.Content = 2, 5, 6, "a\nb"
+	p := NewPost(first.ChannelID)
+	require.NoError(t, p.Add(first, moment.Time))
+	require.NoError(t, p.Add(second, moment.Add(time.Second)))
+	return p.Message()
+}
+
 // TestEncodingIsPinned: processes of two versions talk to each other while a deployment is updated. If
 // this fails because a field was added, run it with -update; if one was renamed or removed, think again.
 func TestEncodingIsPinned(t *testing.T) {
 	t.Parallel()
 	for name, msg := range samples(t) {
 		path := filepath.Join("testdata", name+".golden")
-		got := fmt.Sprintf("%s\n%s\n%s\n", msg.Key, msg.Type, msg.Body)
+		key := strings.Join(append([]string{msg.Key}, msg.Also...), " ")
+		got := fmt.Sprintf("%s\n%s\n%s\n", key, msg.Type, msg.Body)
 		if *update {
 			require.NoError(t, os.WriteFile(path, []byte(got), 0o600))
 		}
@@ -83,6 +96,42 @@ func TestDecodeReadsWhatEncodeWrote(t *testing.T) {
 	fence, err := Decode[Fence](newer, TypeFence)
 	require.NoError(t, err, "fields of a newer version are ignored")
 	require.Equal(t, Fence{UserID: 5}, fence)
+}
+
+func TestPostedReadsWhatWasAdded(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		p := NewPost(3)
+		var want []Message
+		for range rapid.IntRange(1, 5).Draw(rt, "messages") {
+			m := Message{
+				MessageID: rapid.Int64Min(1).Draw(rt, "id"), ChannelID: 3,
+				Seq: rapid.Int64Range(1, 1<<53).Draw(rt, "seq"), SenderID: rapid.Int64Range(1, 1<<53).Draw(rt, "sender"),
+				Content: rapid.String().Draw(rt, "content"), Hash: "a", CreatedAt: moment,
+			}
+			require.NoError(rt, p.Add(m, moment.Time))
+			want = append(want, m)
+		}
+		msg := p.Message()
+		rest := msg.Body
+		for _, m := range want {
+			got, next, err := NextPosted(rest)
+			require.NoError(rt, err)
+			require.Equal(rt, m.Seq, got.Seq)
+			require.Equal(rt, m.SenderID, got.SenderID)
+			require.Equal(rt, moment.UnixMilli(), got.AcceptedAt.UnixMilli())
+			require.Contains(rt, msg.Also, UserKey(m.SenderID))
+			var back Message
+			require.NoError(rt, json.Unmarshal(got.Payload, &back))
+			require.Equal(rt, m, back)
+			rest = next
+		}
+		require.Empty(rt, rest)
+	})
+	for _, bad := range []string{"\n", "1 2 3 {}", "1 2 {}\n", "1 2 3 x\n", "-1 2 3 {}\n", "1  3 {}\n", "1 2 3 {\n", "1234567890123456789 2 3 {}\n"} {
+		_, _, err := NextPosted([]byte(bad))
+		require.Error(t, err, "%q", bad)
+	}
 }
 
 func TestTime(t *testing.T) {
@@ -121,7 +170,7 @@ func TestPartitionIsStableAndSpread(t *testing.T) {
 // FuzzDecode feeds the decoders of everything that arrives from the bus: they may refuse, never panic, and what they
 // take survives another round.
 func FuzzDecode(f *testing.F) {
-	for _, seed := range []string{`{}`, `null`, `[]`, `{"payload": {"a": [1]}, "change": {"kind": "group.left", "channels": [1]}}`, `{"groups": [{}]}`, `{"acceptedAt": "2026-03-14T14:09:26.535Z"}`, "\x00", `{"event": "\ud800"}`} {
+	for _, seed := range []string{`{}`, `null`, `[]`, `{"payload": {"a": [1]}, "change": {"kind": "group.left", "channels": [1]}}`, `{"groups": [{}]}`, `{"acceptedAt": "2026-03-14T14:09:26.535Z"}`, "\x00", `{"event": "\ud800"}`, "1 2 3 {\"a\": 1}\n4 5 6 {}\n"} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
@@ -130,6 +179,14 @@ func FuzzDecode(f *testing.F) {
 		again[Snapshot](t, TypeSnapshot, body)
 		again[SubscriptionRequest](t, TypeRequest, body)
 		again[Fence](t, TypeFence, body)
+		for rest := body; len(rest) > 0; {
+			m, next, err := NextPosted(rest)
+			if err != nil {
+				break
+			}
+			require.Less(t, len(m.Payload), len(rest))
+			rest = next
+		}
 		again[Presence](t, TypePresence, body)
 	})
 }

@@ -8,7 +8,6 @@ import (
 
 	"parley/app/bus"
 	"parley/app/event"
-	"parley/app/problem"
 	"parley/app/registry"
 	"parley/app/store"
 )
@@ -91,35 +90,11 @@ func (w *Worker) Work(ctx context.Context, batch []bus.Message) error {
 	if err != nil {
 		return transient(err)
 	}
-	events := make([]bus.Message, 0, 2*len(outcomes))
-	for i, o := range outcomes {
-		if events, err = appendEvents(events, sends[i], o); err != nil {
-			return err
-		}
+	events, err := tell(sends, outcomes)
+	if err != nil {
+		return err
 	}
 	return transient(w.bus.Publish(ctx, events...))
-}
-
-// appendEvents adds what is published of one outcome: one event for the sender and, if the message is
-// kept, one for the channel, however many hear it.
-func appendEvents(events []bus.Message, s event.Send, o Outcome) ([]bus.Message, error) {
-	if o.Refused != nil {
-		failed, err := failure(s, o.Refused)
-		return append(events, failed), err
-	}
-	m := o.Message
-	sent, err := event.NewEmit(event.UserKey(m.SenderID), event.Emit{Event: event.MessageSent}, m)
-	if err != nil {
-		return nil, err
-	}
-	receive, err := event.NewEmit(event.ChannelKey(m.ChannelID),
-		event.Emit{Event: event.MessageReceive, ExceptUser: m.SenderID, Seq: m.Seq}, m)
-	return append(events, sent, receive), err
-}
-
-func failure(s event.Send, p *problem.Problem) (bus.Message, error) {
-	return event.NewEmit(event.UserKey(s.SenderID), event.Emit{Event: event.MessageFailed},
-		event.Failed{Hash: s.Hash, ChannelID: s.ChannelID, Code: p.Code, Detail: p.Explain()})
 }
 
 // GaveUp implements bus.Worker: the sender hears that its message is not kept.

@@ -3,7 +3,9 @@ package message
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -38,40 +40,89 @@ func incoming(t *testing.T, s event.Send) bus.Message {
 	return msg
 }
 
-func TestWorkPublishesOncePerMessageAndAudience(t *testing.T) {
+func kept(channel, seq, sender int64) Outcome {
+	return Outcome{Message: event.Message{MessageID: 100*channel + seq, GroupID: 1, ChannelID: channel, Seq: seq, SenderID: sender, Content: "hi", Hash: "a"}}
+}
+
+// lines splits the messages of a channel.
+func lines(t *testing.T, msg bus.Message) []event.Posted {
+	t.Helper()
+	require.Equal(t, event.TypePosted, msg.Type)
+	var all []event.Posted
+	for rest := msg.Body; len(rest) > 0; {
+		m, next, err := event.NextPosted(rest)
+		require.NoError(t, err)
+		all, rest = append(all, m), next
+	}
+	return all
+}
+
+func TestWorkPublishesOncePerChannel(t *testing.T) {
 	t.Parallel()
-	kept := event.Message{MessageID: 9, GroupID: 1, ChannelID: 2, Seq: 4, SenderID: 7, Content: "hi", Hash: "a"}
-	keeper := keeperFunc(func(sends []event.Send) ([]Outcome, error) {
-		require.Len(t, sends, 2)
-		return []Outcome{{Message: kept}, {Refused: ErrNotMember}}, nil
-	})
+	outcomes := []Outcome{kept(2, 4, 7), kept(3, 1, 7), {Refused: ErrNotMember}, kept(2, 5, 9), kept(2, 6, 7)}
+	keeper := keeperFunc(func(sends []event.Send) ([]Outcome, error) { return outcomes, nil })
 	b := &workerBus{}
 	w := NewWorker(keeper, b, nil, 1, discard)
-	require.NoError(t, w.Work(t.Context(), []bus.Message{
-		incoming(t, event.Send{SenderID: 7, ChannelID: 2, Hash: "a"}), incoming(t, event.Send{SenderID: 8, ChannelID: 2, Hash: "b"}),
-	}))
+	accepted := time.UnixMilli(1_700_000_000_123)
+	var batch []bus.Message
+	for i := range outcomes {
+		batch = append(batch, incoming(t, event.Send{
+			SenderID: 8, ChannelID: 2, Hash: "b", AcceptedAt: event.At(accepted.Add(time.Duration(i) * time.Second)),
+		}))
+	}
+	require.NoError(t, w.Work(t.Context(), batch))
 	require.Len(t, b.published, 3)
 
-	for i, want := range []struct {
-		key  string
-		emit event.Emit
-	}{
-		{"user:7", event.Emit{Event: "GROUP_MESSAGE_SENT"}},
-		{"channel:2", event.Emit{Event: "GROUP_MESSAGE_RECEIVE", ExceptUser: 7, Seq: 4}},
-		{"user:8", event.Emit{Event: "GROUP_MESSAGE_FAILED"}},
+	two, three, failed := b.published[0], b.published[1], b.published[2]
+	require.Equal(t, "channel:2", two.Key)
+	require.Equal(t, []string{"user:7", "user:9"}, two.Also, "the senders' devices, each server once")
+	got := lines(t, two)
+	require.Len(t, got, 3)
+	for i, want := range []event.Posted{
+		{Seq: 4, SenderID: 7, AcceptedAt: accepted},
+		{Seq: 5, SenderID: 9, AcceptedAt: accepted.Add(3 * time.Second)},
+		{Seq: 6, SenderID: 7, AcceptedAt: accepted.Add(4 * time.Second)},
 	} {
-		require.Equal(t, want.key, b.published[i].Key)
-		got, err := event.Decode[event.Emit](b.published[i], event.TypeEmit)
-		require.NoError(t, err)
-		payload := string(got.Payload)
-		got.Payload = nil
-		require.Equal(t, want.emit, got)
-		if i == 2 {
-			require.JSONEq(t, `{"hash":"b","channelId":2,"code":"not_a_member","detail":"You are not a member of this channel any more."}`, payload)
-		} else {
-			require.JSONEq(t, `{"messageId":9,"groupId":1,"channelId":2,"seq":4,"senderId":7,"content":"hi","hash":"a","createdAt":"0001-01-01T00:00:00.000Z"}`, payload)
+		want.Payload = got[i].Payload
+		require.Equal(t, want, got[i])
+	}
+	require.JSONEq(t, `{"messageId":204,"groupId":1,"channelId":2,"seq":4,"senderId":7,"content":"hi","hash":"a","createdAt":"0001-01-01T00:00:00.000Z"}`,
+		string(got[0].Payload))
+
+	require.Equal(t, "channel:3", three.Key)
+	require.Equal(t, []string{"user:7"}, three.Also)
+	require.Len(t, lines(t, three), 1)
+
+	require.Equal(t, "user:8", failed.Key)
+	e, err := event.Decode[event.Emit](failed, event.TypeEmit)
+	require.NoError(t, err)
+	require.Equal(t, event.MessageFailed, e.Event)
+	require.JSONEq(t, `{"hash":"b","channelId":2,"code":"not_a_member","detail":"You are not a member of this channel any more."}`, string(e.Payload))
+}
+
+// What one bus message carries is bounded, and the order of a channel goes on in the next one.
+func TestTellingIsBoundedAndInOrder(t *testing.T) {
+	t.Parallel()
+	const n = 250
+	sends, outcomes := make([]event.Send, n), make([]Outcome, n)
+	for i := range outcomes {
+		outcomes[i] = kept(int64(i%2), int64(i/2+1), int64(i))
+		outcomes[i].Message.Content = strings.Repeat("x", i%2*10_000)
+	}
+	msgs, err := tell(sends, outcomes)
+	require.NoError(t, err)
+	require.Greater(t, len(msgs), 4)
+	last := make(map[string]int64)
+	for _, msg := range msgs {
+		require.Less(t, len(msg.Body), 300<<10)
+		got := lines(t, msg)
+		require.LessOrEqual(t, len(got), 64)
+		for _, m := range got {
+			require.Equal(t, last[msg.Key]+1, m.Seq)
+			last[msg.Key] = m.Seq
 		}
 	}
+	require.Equal(t, map[string]int64{"channel:0": n / 2, "channel:1": n / 2}, last)
 }
 
 func TestWorkTellsWhoIsToBlame(t *testing.T) {

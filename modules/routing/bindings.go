@@ -50,9 +50,10 @@ type ticket struct {
 // broker, so that a bind and an unbind of the same key never overtake each
 // other; everybody else changes counts under the lock and waits on tickets.
 type Bindings struct {
-	delay time.Duration
-	log   *slog.Logger
-	wake  chan struct{}
+	delay   time.Duration
+	metrics *Metrics
+	log     *slog.Logger
+	wake    chan struct{}
 
 	mu       sync.Mutex
 	keys     map[string]*binding
@@ -61,6 +62,8 @@ type Bindings struct {
 	tickets  map[*ticket]struct{} // not done
 	clock    uint64               // counts bindings made; orders them against Clock readings
 	lifetime uint64               // counts resets: what was learnt in an earlier one is void
+
+	wanted, confirmed int // keys with a count above 0, and in the state bound
 }
 
 // lingering notes when a key may be looked at for unbinding. The delay is the
@@ -71,9 +74,10 @@ type lingering struct {
 }
 
 // NewBindings makes an empty set. An unused key stays bound for delay.
-func NewBindings(delay time.Duration, log *slog.Logger) *Bindings {
+func NewBindings(delay time.Duration, m *Metrics, log *slog.Logger) *Bindings {
 	return &Bindings{
 		delay:   delay,
+		metrics: m,
 		log:     log,
 		wake:    make(chan struct{}, 1),
 		keys:    make(map[string]*binding),
@@ -95,14 +99,18 @@ func (b *Bindings) Acquire(keys ...string) <-chan uint64 {
 			k = &binding{}
 			b.keys[key] = k
 		}
-		k.count++
-		if k.count == 1 && k.state != bound {
+		if k.count++; k.count > 1 {
+			continue
+		}
+		b.wanted++
+		if k.state != bound {
 			b.bind[key] = struct{}{}
 		}
 	}
 	t := &ticket{keys: keys, done: make(chan uint64, 1)}
 	b.tickets[t] = struct{}{}
 	b.enlist(t)
+	b.report()
 	if t.missing > 0 {
 		b.nudge()
 	}
@@ -151,10 +159,29 @@ func (b *Bindings) Release(keys ...string) {
 		if k.count > 0 {
 			continue
 		}
+		b.wanted--
 		delete(b.bind, key)
 		b.letLinger(key, k)
 	}
+	b.report()
 	b.nudge()
+}
+
+// set changes where the broker is with a key.
+func (b *Bindings) set(k *binding, s brokerState) {
+	if k.state == bound {
+		b.confirmed--
+	}
+	if s == bound {
+		b.confirmed++
+	}
+	k.state = s
+}
+
+// report shows how many keys there are.
+func (b *Bindings) report() {
+	b.metrics.wanted.Set(float64(b.wanted))
+	b.metrics.bound.Set(float64(b.confirmed))
 }
 
 // Clock reads the count of binding operations that have succeeded so far; see Acquire.
@@ -172,7 +199,8 @@ func (b *Bindings) Reset() {
 	b.lifetime++
 	b.linger = nil
 	for key, k := range b.keys {
-		k.state, k.waiters = absent, nil
+		b.set(k, absent)
+		k.waiters = nil
 		if k.count == 0 {
 			delete(b.keys, key)
 			continue
@@ -182,6 +210,7 @@ func (b *Bindings) Reset() {
 	for t := range b.tickets {
 		b.enlist(t)
 	}
+	b.report()
 	b.nudge()
 }
 
@@ -189,15 +218,7 @@ func (b *Bindings) Reset() {
 func (b *Bindings) Counts() (wanted, confirmed int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, k := range b.keys {
-		if k.count > 0 {
-			wanted++
-		}
-		if k.state == bound {
-			confirmed++
-		}
-	}
-	return wanted, confirmed
+	return b.wanted, b.confirmed
 }
 
 func (b *Bindings) nudge() {
@@ -250,7 +271,9 @@ func (b *Bindings) sleep(ctx context.Context, due time.Time, pause time.Duration
 // step binds and unbinds one batch each and returns when it wants to run again; zero: when there is news.
 func (b *Bindings) step(ctx context.Context, binder Binder) (time.Time, error) {
 	if keys, lifetime := b.takeWanted(); len(keys) > 0 {
+		begun := time.Now()
 		err := binder.Bind(ctx, keys...)
+		b.metrics.bindSeconds.Observe(time.Since(begun).Seconds())
 		b.settle(keys, lifetime, bound, err)
 		return time.Now(), err
 	}
@@ -269,7 +292,7 @@ func (b *Bindings) takeWanted() (keys []string, lifetime uint64) {
 	defer b.mu.Unlock()
 	for key := range b.bind {
 		delete(b.bind, key)
-		b.keys[key].state = unknown
+		b.set(b.keys[key], unknown)
 		if keys = append(keys, key); len(keys) == bindBatch {
 			break
 		}
@@ -296,7 +319,7 @@ func (b *Bindings) takeUnused() (keys []string, lifetime uint64, due time.Time) 
 			b.forget(next.key, k)
 			continue
 		}
-		k.state = unknown
+		b.set(k, unknown)
 		k.expires = time.Time{} // a second entry with the same expiry must not match
 		keys = append(keys, next.key)
 	}
@@ -317,9 +340,10 @@ func (b *Bindings) settle(keys []string, lifetime uint64, outcome brokerState, e
 	if outcome == bound {
 		b.clock++
 	}
+	defer b.report()
 	for _, key := range keys {
 		k := b.keys[key]
-		k.state = outcome
+		b.set(k, outcome)
 		switch {
 		case outcome == bound:
 			k.since = b.clock
@@ -345,7 +369,7 @@ func (b *Bindings) doubt(keys []string) {
 			b.keys[key] = k
 			b.letLinger(key, k)
 		}
-		k.state = unknown
+		b.set(k, unknown)
 	}
 }
 

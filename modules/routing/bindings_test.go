@@ -90,7 +90,7 @@ const delay = 30 * time.Second
 // start runs Bindings against a broker inside a synctest bubble.
 func start(t *testing.T, b *broker) *Bindings {
 	t.Helper()
-	bindings := NewBindings(delay, slog.New(slog.DiscardHandler))
+	bindings := NewBindings(delay, NewMetrics(nil), slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() {
@@ -299,6 +299,9 @@ func (m *model) finish() {
 	m.broker.mu.Lock()
 	defer m.broker.mu.Unlock()
 	require.Equal(m.t, needed, m.broker.bound)
+	wanted, confirmed := m.bindings.Counts()
+	require.Equal(m.t, len(needed), wanted)
+	require.Equal(m.t, len(needed), confirmed)
 	require.Empty(m.t, m.bindings.tickets)
 	require.Len(m.t, m.bindings.keys, len(needed))
 }

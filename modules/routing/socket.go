@@ -37,6 +37,7 @@ type Router struct {
 	inboxes  Inboxes
 	rooms    Rooms
 	bindings *Bindings
+	metrics  *Metrics
 	log      *slog.Logger
 
 	subscriptions Subscriptions
@@ -48,12 +49,13 @@ type Router struct {
 
 // NewRouter makes the component "routing.socket" of the server with that id.
 // Unused keys stay bound for unbindDelay.
-func NewRouter(id string, inboxes Inboxes, rooms Rooms, unbindDelay time.Duration, log *slog.Logger) *Router {
+func NewRouter(id string, inboxes Inboxes, rooms Rooms, unbindDelay time.Duration, m *Metrics, log *slog.Logger) *Router {
 	return &Router{
 		id:       id,
 		inboxes:  inboxes,
 		rooms:    rooms,
-		bindings: NewBindings(unbindDelay, log.With("component", "routing.socket")),
+		bindings: NewBindings(unbindDelay, m, log.With("component", "routing.socket")),
+		metrics:  m,
 		log:      log.With("component", "routing.socket"),
 		handlers: make(map[string]func(context.Context, bus.Message)),
 		emitted:  make(map[string]int64),
@@ -122,6 +124,10 @@ func (r *Router) Receive(ctx context.Context, msg bus.Message) {
 		handle(ctx, msg)
 		return
 	}
+	if msg.Type == event.TypePosted {
+		r.deliver(msg)
+		return
+	}
 	e, err := event.Decode[event.Emit](msg, event.TypeEmit)
 	if err != nil {
 		r.log.Error("an event could not be read and is skipped", "key", msg.Key, "type", msg.Type, "error", err)
@@ -131,10 +137,29 @@ func (r *Router) Receive(ctx context.Context, msg bus.Message) {
 		r.subscriptions.Apply(*e.Change, func() { r.emit(msg.Key, e) })
 		return
 	}
-	if e.Seq > 0 && !r.isNews(msg.Key, e.Seq) {
-		return
-	}
 	r.emit(msg.Key, e)
+}
+
+// deliver tells the messages of a channel to their senders and to its subscribers. A sender is also told of one that was kept
+// long ago, since it may have sent it again for want of an answer.
+func (r *Router) deliver(msg bus.Message) {
+	for rest := msg.Body; len(rest) > 0; {
+		m, next, err := event.NextPosted(rest)
+		if err != nil {
+			r.log.Error("messages could not be read and are skipped", "key", msg.Key, "error", err)
+			return
+		}
+		rest = next
+		sender := event.UserKey(m.SenderID)
+		r.rooms.Broadcast(sender, socket.NewFrame(event.MessageSent, m.Payload), "")
+		r.metrics.sent.Inc()
+		if !r.isNews(msg.Key, m.Seq) {
+			r.metrics.repeats.Inc()
+			continue
+		}
+		r.rooms.Broadcast(msg.Key, socket.NewFrame(event.MessageReceive, m.Payload), sender)
+		r.metrics.delivered(m.AcceptedAt)
+	}
 }
 
 // Reset implements bus.Receiver: bindings are made again from what is wanted then. What has been emitted stays known, as workers
@@ -157,6 +182,7 @@ func (r *Router) emit(room string, e event.Emit) {
 	if e.Event == "" {
 		return
 	}
+	r.metrics.events.WithLabelValues(e.Event).Inc()
 	except := ""
 	if e.ExceptUser != 0 {
 		except = event.UserKey(e.ExceptUser)

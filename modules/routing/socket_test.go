@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -78,13 +79,23 @@ func emit(t *testing.T, key string, e event.Emit) bus.Message {
 	return msg
 }
 
+// posted is messages of a channel, as seq and sender of each.
+func posted(t *testing.T, channel int64, numbers ...int64) bus.Message {
+	t.Helper()
+	p := event.NewPost(channel)
+	for pair := range slices.Chunk(numbers, 2) {
+		require.NoError(t, p.Add(event.Message{ChannelID: channel, Seq: pair[0], SenderID: pair[1]}, time.Now()))
+	}
+	return p.Message()
+}
+
 func TestRouterBringsEventsToTheRoomOfTheirKey(t *testing.T) {
 	t.Parallel()
 	log := slog.New(slog.DiscardHandler)
 	b := memory.New(memory.Options{})
 	require.NoError(t, b.Start(t.Context()))
 	r, s := &rooms{}, &subscriptions{}
-	router := NewRouter("server-1", b, r, time.Second, log)
+	router := NewRouter("server-1", b, r, time.Second, NewMetrics(nil), log)
 	router.Subscribe(s)
 	asked := make(chan bus.Message, 1)
 	router.Handle(event.TypeFence, func(_ context.Context, msg bus.Message) { asked <- msg })
@@ -107,18 +118,24 @@ func TestRouterBringsEventsToTheRoomOfTheirKey(t *testing.T) {
 	unknown := bus.Message{Key: "channel:1", Type: "of a later version", Body: []byte("{}")}
 	require.NoError(t, b.Publish(t.Context(),
 		broken, unknown,
-		emit(t, "channel:1", event.Emit{Event: "A", ExceptUser: 2, Seq: 1}),
+		posted(t, 1, 1, 2),
 		emit(t, "user:2", event.Emit{Event: "B"}),
 		emit(t, "channel:9", event.Emit{Event: "nobody here"}),
-		emit(t, "channel:1", event.Emit{Event: "A", Seq: 1}), // a worker's repeat
-		emit(t, "channel:1", event.Emit{Event: "C", Seq: 2}),
+		posted(t, 1, 1, 2, 2, 3), // a worker's repeat, and something new
+		bus.Message{Key: "channel:1", Type: event.TypePosted, Body: []byte("not of this form")},
+		emit(t, "channel:1", event.Emit{Event: "C", ExceptUser: 5}),
 		emit(t, "user:2", event.Emit{Event: "B"}),
 		emit(t, "user:2", event.Emit{Change: &event.Change{Kind: event.UserDisabled}}),
 		emit(t, "user:2", event.Emit{Event: "D", Change: &event.Change{Kind: event.GroupLeft}}),
 		bus.Message{Key: event.ServerKey("server-1"), Type: event.TypeFence},
 	))
 	<-asked
-	require.Equal(t, []string{"channel:1 but user:2", "user:2", "channel:1", "user:2", "user:2"}, r.all())
+	require.Equal(t, []string{
+		"user:2", "channel:1 but user:2", // 1
+		"user:2",
+		"user:2", "user:3", "channel:1 but user:3", // 1 again, for its sender alone, and 2
+		"channel:1 but user:5", "user:2", "user:2",
+	}, r.all())
 	require.Equal(t, []event.ChangeKind{event.UserDisabled, event.GroupLeft}, s.changes)
 
 	router.Reset(t.Context())
