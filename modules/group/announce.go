@@ -42,6 +42,7 @@ type (
 const (
 	reasonLeft    = "left"
 	reasonRemoved = "removed"
+	reasonBanned  = "banned"
 )
 
 // joined tells a user of the group that it is a member of now, as that user sees it.

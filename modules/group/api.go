@@ -55,6 +55,9 @@ func (a *API) Init(registry.Host) error {
 	r.PATCH("/groups/:groupId/members/:userId", handle(http.StatusOK, a.setRole))
 	r.DELETE("/groups/:groupId/members/:userId", remove(a.removeMember))
 
+	r.POST("/groups/:groupId/transfer", handle(http.StatusOK, a.transfer))
+	a.inviteRoutes(r)
+
 	r.POST("/groups/:groupId/channels", handle(http.StatusCreated, a.createChannel))
 	r.PATCH("/groups/:groupId/channels/:channelId", handle(http.StatusOK, a.updateChannel))
 	r.DELETE("/groups/:groupId/channels/:channelId", remove(a.deleteChannel))
@@ -65,11 +68,18 @@ func (a *API) Init(registry.Host) error {
 	return nil
 }
 
-// place is what the address of a request names; 0 for what it does not.
-type place struct{ group, channel, user int64 }
+// place is what the address of a request names; 0 or "" for what it does not.
+type place struct {
+	group, channel, user int64
+	code                 string // of an invite
+}
 
 func placeOf(c echo.Context) (at place, err error) {
 	for _, name := range c.ParamNames() {
+		if name == "code" {
+			at.code = c.Param(name)
+			continue
+		}
 		id, err := web.PathID(c, name)
 		if err != nil {
 			return place{}, err
@@ -195,6 +205,16 @@ func (a *API) setRole(c echo.Context, me int64, at place) (Member, error) {
 
 func (a *API) removeMember(ctx context.Context, me int64, at place) error {
 	return a.service.RemoveMember(ctx, me, at.group, at.user)
+}
+
+func (a *API) transfer(c echo.Context, me int64, at place) (Member, error) {
+	var body struct {
+		UserID int64 `json:"userId"`
+	}
+	if err := web.Bind(c, &body); err != nil {
+		return Member{}, err
+	}
+	return a.service.Transfer(c.Request().Context(), me, at.group, body.UserID)
 }
 
 func (a *API) createChannel(c echo.Context, me int64, at place) (Channel, error) {

@@ -47,21 +47,29 @@ func (s *Service) AddMember(ctx context.Context, actorID, groupID, userID int64,
 		if err := allowGrant(may.Role, role); err != nil {
 			return err
 		}
-		if err := t.mayJoin(groupID, userID); err != nil {
+		if err := t.mayJoin(groupID, userID); errors.Is(err, ErrBanned) {
+			return ErrUserBanned.WithDetail("Lift the ban first.")
+		} else if err != nil {
 			return err
 		}
-		if err := t.insertMember(groupID, userID, role); err != nil {
-			return err
-		}
-		if _, err := t.joined(userID, groupID); err != nil {
-			return err
-		}
-		if m, err = t.member(groupID, userID); err != nil {
-			return err
-		}
-		return t.emit(event.GroupKey(groupID), event.Emit{Event: event.MemberJoined, ExceptUser: userID}, memberPayload{groupID, m})
+		_, m, err = t.join(groupID, userID, role)
+		return err
 	})
 	return m, err
+}
+
+// join makes a user a member of a locked group and tells everyone concerned. It returns the group as the user sees it.
+func (t *tx) join(groupID, userID int64, role Role) (g Group, m Member, err error) {
+	if err := t.insertMember(groupID, userID, role); err != nil {
+		return Group{}, Member{}, err
+	}
+	if g, err = t.joined(userID, groupID); err != nil {
+		return Group{}, Member{}, err
+	}
+	if m, err = t.member(groupID, userID); err != nil {
+		return Group{}, Member{}, err
+	}
+	return g, m, t.emit(event.GroupKey(groupID), event.Emit{Event: event.MemberJoined, ExceptUser: userID}, memberPayload{groupID, m})
 }
 
 // mayJoin answers what keeps a user from becoming a member.
@@ -72,6 +80,9 @@ func (t *tx) mayJoin(groupID, userID int64) error {
 	}
 	if !found {
 		return errNoSuchUser()
+	}
+	if err := t.notBanned(groupID, userID); err != nil {
+		return err
 	}
 	_, err = t.member(groupID, userID)
 	return absent(err)
@@ -161,9 +172,48 @@ func (s *Service) RemoveMember(ctx context.Context, actorID, groupID, userID int
 		if err := t.keepOwner(groupID, m.Role); err != nil {
 			return err
 		}
-		if err := t.deleteMember(groupID, userID); err != nil {
+		return t.part(groupID, userID, reason)
+	})
+}
+
+// part ends a membership of a locked group and tells everyone concerned.
+func (t *tx) part(groupID, userID int64, reason string) error {
+	if err := t.deleteMember(groupID, userID); err != nil {
+		return err
+	}
+	return t.left(userID, groupID, reason)
+}
+
+// Transfer makes a member the owner of a group in the actor's place; the actor is an admin afterwards.
+func (s *Service) Transfer(ctx context.Context, actorID, groupID, userID int64) (m Member, err error) {
+	err = s.change(ctx, func(t *tx) error {
+		if _, err := t.begin(actorID, groupID, 0, TransferGroup); err != nil {
 			return err
 		}
-		return t.left(userID, groupID, reason)
+		if m, err = t.member(groupID, userID); err != nil || userID == actorID {
+			return err
+		}
+		old, err := t.member(groupID, actorID)
+		if err != nil {
+			return err
+		}
+		for _, change := range []struct {
+			member *Member
+			role   Role
+		}{{&m, RoleOwner}, {&old, RoleAdmin}} {
+			if change.member.Role == change.role {
+				continue
+			}
+			change.member.Role = change.role
+			if err := t.updateRole(groupID, change.member.User.ID, change.role); err != nil {
+				return err
+			}
+			err := t.emit(event.GroupKey(groupID), event.Emit{Event: event.MemberUpdated}, memberPayload{groupID, *change.member})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
 	})
+	return m, err
 }

@@ -50,6 +50,9 @@ const (
 	UpdateChannel        Action = "change channels of this group"
 	DeleteChannel        Action = "delete channels of this group"
 	ManageChannelMembers Action = "choose the members of this channel"
+	ManageInvites        Action = "manage the invites of this group"
+	ManageBans           Action = "ban people from this group"
+	TransferGroup        Action = "give this group to somebody else"
 	ChangeRole           Action = "change roles in this group"
 	DeleteGroup          Action = "delete this group"
 )
@@ -59,9 +62,9 @@ func lowest(a Action) Role {
 	switch a {
 	case Read, Send, ListMembers, Leave, LeaveChannel:
 		return RoleMember
-	case UpdateGroup, AddMember, RemoveMember, CreateChannel, UpdateChannel, DeleteChannel, ManageChannelMembers:
+	case UpdateGroup, AddMember, RemoveMember, CreateChannel, UpdateChannel, DeleteChannel, ManageChannelMembers, ManageInvites, ManageBans:
 		return RoleAdmin
-	case ChangeRole, DeleteGroup:
+	case ChangeRole, TransferGroup, DeleteGroup:
 		return RoleOwner
 	default:
 		return ""

@@ -129,19 +129,24 @@ func (t tables) access(userID, groupID, channelID int64) (access, error) {
 // it or in its channel (0: none). These are two statements because what PostgreSQL reads in one statement
 // besides the row it locks is as old as the beginning of the wait.
 func (t *tx) begin(actorID, groupID, channelID int64, action Action) (access, error) {
-	var id int64
-	found, err := t.row(&id, t.locking(`SELECT id FROM groups WHERE id = ?`, `FOR NO KEY UPDATE`), groupID)
-	if err != nil {
+	if err := t.lock(groupID); err != nil {
 		return access{}, err
-	}
-	if !found {
-		return access{}, ErrGroupNotFound
 	}
 	may, err := t.access(actorID, groupID, channelID)
 	if err != nil {
 		return access{}, err
 	}
 	return may, allow(may.Role, action)
+}
+
+// lock has the changes of a group come one after the other.
+func (t *tx) lock(groupID int64) error {
+	var id int64
+	found, err := t.row(&id, t.locking(`SELECT id FROM groups WHERE id = ?`, `FOR NO KEY UPDATE`), groupID)
+	if err == nil && !found {
+		err = ErrGroupNotFound
+	}
+	return err
 }
 
 // raiseGroup numbers one more change of what the members of a locked group may hear.
