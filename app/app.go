@@ -120,7 +120,7 @@ func (s *server) apis() []registry.Module {
 	return []registry.Module{
 		user.NewAPI(users, s.web),
 		group.NewAPI(groups, s.web),
-		message.NewAPI(s.web.API(), groups, s.messages(), s.bus, limits, message.NewAPIMetrics(s.metrics), s.log),
+		message.NewAPI(s.web.API(), groups, s.messages(nil), s.bus, limits, message.NewAPIMetrics(s.metrics), s.log),
 	}
 }
 
@@ -144,15 +144,16 @@ func (s *server) page() error {
 // workers are the components of the role worker.
 func (s *server) workers() []registry.Module {
 	sharer := partition.New(s.bus, partition.Options{ID: s.id, Metrics: partition.NewMetrics(s.metrics), Log: s.log})
+	metrics := message.NewWorkerMetrics(s.metrics)
 	return []registry.Module{
 		sharer,
-		message.NewWorker(s.messages(), s.bus, sharer, s.cfg.Message.Partitions, s.log),
+		message.NewWorker(s.messages(metrics), s.bus, sharer, s.cfg.Message.Partitions, s.log),
 		subscription.NewWorker(subscription.NewStore(s.store), s.bus, s.log),
 	}
 }
 
-func (s *server) messages() *message.Store {
-	return message.NewStore(s.store, s.cfg.Message.EagerRecipients)
+func (s *server) messages(m *message.WorkerMetrics) *message.Store {
+	return message.NewStore(s.store, s.cfg.Message.EagerRecipients, m)
 }
 
 // sockets are the components of the role socket.

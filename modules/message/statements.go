@@ -32,20 +32,14 @@ func (r row) message(groupID int64) event.Message {
 	}
 }
 
-// Who may read a channel: everyone in its group, or the members of a private channel, who are in the group as well.
-const (
-	publicReaders  = "group_members WHERE group_id = ?"
-	privateReaders = "channel_members WHERE channel_id = ?"
-)
-
-// statements are those of the hot path that differ between the dialects. Lists
+// statements are those of the hot path; they differ between the dialects. Lists
 // go in as one JSON parameter, so that a statement's text, and with it its
 // prepared plan, does not depend on the size of the batch.
 type statements struct {
-	lock    string // channel ids
-	repeats string // pairs with hash → i and the row kept
-	allowed string // pairs → i of those who may write
-	insert  string // rows → id, channel_id, seq
+	lock string // limit of readers, twice; channel ids → id, group_id, last_seq, private, readers, nothing of interest
+	look string // questions → i, may write, id, seq, content, created_at
+	// write takes entries; the last one writes recipients and nothing else. Some entries are taken by none of its rows.
+	write []string
 }
 
 func statementsOf(d store.Dialect) statements {
@@ -55,45 +49,90 @@ func statementsOf(d store.Dialect) statements {
 	return postgresStatements
 }
 
+// The plans are made once a connection, and must not depend on how few rows the tables had then: a table that
+// fits on a page or two is read as a whole, and goes on to be read as a whole when it has grown a thousand times as large, until its
+// statistics are made anew. So scans of whole tables are ruled out for the transaction, and each row asks by an index
+// of its own (a scalar subquery, or LATERAL with a limit, a lock or an order: these are not turned into another kind of join).
 var postgresStatements = statements{
-	lock: `SELECT id, group_id, last_seq, private FROM channels WHERE id IN ? ORDER BY id FOR NO KEY UPDATE`,
-	repeats: `
-		SELECT p.i, m.id, m.channel_id, m.seq, m.sender_id, m.hash, m.content, m.created_at
-		FROM json_to_recordset(?::json) AS p (i int, sender bigint, channel bigint, hash text)
-		JOIN messages m ON m.sender_id = p.sender AND m.channel_id = p.channel AND m.hash = p.hash`,
-	allowed: `
-		SELECT p.i
-		FROM json_to_recordset(?::json) AS p (i int, sender bigint, channel bigint)
-		JOIN channels c ON c.id = p.channel
-		JOIN group_members g ON g.group_id = c.group_id AND g.user_id = p.sender
-		WHERE NOT c.private
-		   OR EXISTS (SELECT 1 FROM channel_members x WHERE x.channel_id = c.id AND x.user_id = p.sender)`,
-	insert: `
-		INSERT INTO messages (channel_id, seq, sender_id, hash, content, created_at)
-		SELECT r.channel, r.seq, r.sender, r.hash, r.content, r.at
-		FROM json_to_recordset(?::json) AS r (channel bigint, seq bigint, sender bigint, hash text, content text, at bigint)
-		ORDER BY r.channel, r.seq
-		RETURNING id, channel_id, seq`,
+	// Members are counted as they were before the lock was there; that is near enough for a limit.
+	lock: `
+		SELECT c.id, c.group_id, c.last_seq, c.private,
+			CASE WHEN c.private
+				THEN (SELECT count(*) FROM (SELECT 1 FROM channel_members x WHERE x.channel_id = c.id LIMIT ?) AS r)
+				ELSE (SELECT count(*) FROM (SELECT 1 FROM group_members g WHERE g.group_id = c.group_id LIMIT ?) AS r)
+			END,
+			planner.settings
+		FROM (SELECT set_config('enable_seqscan', 'off', true) || set_config('jit', 'off', true) AS settings) AS planner
+		CROSS JOIN json_array_elements_text(?::json) AS wanted (id)
+		CROSS JOIN LATERAL (
+			SELECT id, group_id, last_seq, private FROM channels WHERE channels.id = wanted.id::bigint FOR NO KEY UPDATE
+		) AS c`,
+	look: `
+		SELECT q.i,
+			coalesce((SELECT true FROM group_members g WHERE g.group_id = q.group AND g.user_id = q.sender), false)
+				AND (NOT q.private OR coalesce((SELECT true FROM channel_members x WHERE x.channel_id = q.channel AND x.user_id = q.sender), false)),
+			coalesce(m.id, nextval('messages_id_seq')), m.seq, m.content, m.created_at
+		FROM json_to_recordset(?::json) AS q (i int, sender bigint, "group" bigint, channel bigint, private boolean, hash text)
+		LEFT JOIN LATERAL (
+			SELECT id, seq, content, created_at FROM messages
+			WHERE sender_id = q.sender AND channel_id = q.channel AND hash = q.hash LIMIT 1
+		) AS m ON true`,
+	// Recipients go in in the order of their key.
+	write: []string{`
+		WITH entries AS (
+			SELECT * FROM json_to_recordset(?::json) AS e (id bigint, channel bigint, seq bigint, sender bigint, hash text, content text,
+				at bigint, "group" bigint, private boolean, eager boolean, last boolean)
+		), written AS (
+			INSERT INTO messages (id, channel_id, seq, sender_id, hash, content, created_at)
+			SELECT id, channel, seq, sender, hash, content, at FROM entries
+		), advanced AS (
+			UPDATE channels SET last_seq = e.seq FROM entries e WHERE e.last AND channels.id = e.channel
+		)
+		INSERT INTO message_recipients (message_id, receiver_id, status, updated_at)
+		SELECT e.id, reader.user_id, 0, e.at
+		FROM entries e CROSS JOIN LATERAL (SELECT user_id FROM group_members g WHERE g.group_id = e.group ORDER BY user_id) AS reader
+		WHERE e.eager AND NOT e.private AND reader.user_id <> e.sender
+		UNION ALL
+		SELECT e.id, reader.user_id, 0, e.at
+		FROM entries e CROSS JOIN LATERAL (SELECT user_id FROM channel_members x WHERE x.channel_id = e.channel ORDER BY user_id) AS reader
+		WHERE e.eager AND e.private AND reader.user_id <> e.sender`},
 }
 
 var sqliteStatements = statements{
-	lock: `SELECT id, group_id, last_seq, private FROM channels WHERE id IN ? ORDER BY id`, // the one writer holds everything
-	repeats: `
-		SELECT p.value ->> 'i' AS i, m.id, m.channel_id, m.seq, m.sender_id, m.hash, m.content, m.created_at
-		FROM json_each(?) AS p
-		JOIN messages m ON m.sender_id = p.value ->> 'sender' AND m.channel_id = p.value ->> 'channel' AND m.hash = p.value ->> 'hash'`,
-	allowed: `
-		SELECT p.value ->> 'i'
-		FROM json_each(?) AS p
-		JOIN channels c ON c.id = p.value ->> 'channel'
-		JOIN group_members g ON g.group_id = c.group_id AND g.user_id = p.value ->> 'sender'
-		WHERE NOT c.private
-		   OR EXISTS (SELECT 1 FROM channel_members x WHERE x.channel_id = c.id AND x.user_id = p.value ->> 'sender')`,
-	insert: `
-		INSERT INTO messages (channel_id, seq, sender_id, hash, content, created_at)
-		SELECT value ->> 'channel', value ->> 'seq', value ->> 'sender', value ->> 'hash', value ->> 'content', value ->> 'at'
-		FROM json_each(?)
-		WHERE true
-		ORDER BY key
-		RETURNING id, channel_id, seq`,
+	// There are no rows to lock: the one writer holds everything.
+	lock: `
+		SELECT c.id, c.group_id, c.last_seq, c.private,
+			CASE WHEN c.private
+				THEN (SELECT count(*) FROM (SELECT 1 FROM channel_members x WHERE x.channel_id = c.id LIMIT ?))
+				ELSE (SELECT count(*) FROM (SELECT 1 FROM group_members g WHERE g.group_id = c.group_id LIMIT ?))
+			END,
+			NULL
+		FROM json_each(?) AS wanted CROSS JOIN channels c ON c.id = wanted.value`,
+	look: `
+		SELECT q.value ->> 'i',
+			EXISTS (SELECT 1 FROM group_members g WHERE g.group_id = q.value ->> 'group' AND g.user_id = q.value ->> 'sender')
+				AND (NOT q.value ->> 'private'
+					OR EXISTS (SELECT 1 FROM channel_members x WHERE x.channel_id = q.value ->> 'channel' AND x.user_id = q.value ->> 'sender')),
+			coalesce(m.id, coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'messages'), 0) + 1 + (q.value ->> 'i')), m.seq, m.content, m.created_at
+		FROM json_each(?) AS q
+		LEFT JOIN messages m ON m.sender_id = q.value ->> 'sender' AND m.channel_id = q.value ->> 'channel' AND m.hash = q.value ->> 'hash'`,
+	write: []string{
+		`INSERT INTO messages (id, channel_id, seq, sender_id, hash, content, created_at)
+		SELECT value ->> 'id', value ->> 'channel', value ->> 'seq', value ->> 'sender', value ->> 'hash', value ->> 'content', value ->> 'at'
+		FROM json_each(?)`,
+		`UPDATE channels SET last_seq = e.value ->> 'seq' FROM json_each(?) AS e WHERE e.value ->> 'last' AND channels.id = e.value ->> 'channel'`,
+		`WITH entries AS MATERIALIZED ( -- each value is taken out of the JSON once, not once a reader
+			SELECT value ->> 'id' AS id, value ->> 'channel' AS channel, value ->> 'sender' AS sender, value ->> 'at' AS at,
+				value ->> 'group' AS "group", value ->> 'private' AS private
+			FROM json_each(?) WHERE value ->> 'eager'
+		)
+		INSERT INTO message_recipients (message_id, receiver_id, status, updated_at)
+		SELECT e.id, reader.user_id, 0, e.at
+		FROM entries e CROSS JOIN group_members reader ON reader.group_id = e."group"
+		WHERE NOT e.private AND reader.user_id <> e.sender
+		UNION ALL
+		SELECT e.id, reader.user_id, 0, e.at
+		FROM entries e CROSS JOIN channel_members reader ON reader.channel_id = e.channel
+		WHERE e.private AND reader.user_id <> e.sender`,
+	},
 }

@@ -2,6 +2,7 @@ package message
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -18,12 +19,18 @@ import (
 type Store struct {
 	db *store.Store
 	// eager is up to how many readers of a channel a message gets its recipients' rows at once.
-	eager int
+	eager   int
+	metrics *WorkerMetrics
 }
 
 // NewStore returns a Store on db. Channels with more than eager readers get no
-// message_recipients rows when a message is sent; a missing row means SENT.
-func NewStore(db *store.Store, eager int) *Store { return &Store{db: db, eager: eager} }
+// message_recipients rows when a message is sent; a missing row means SENT. What only reads needs no metrics.
+func NewStore(db *store.Store, eager int, m *WorkerMetrics) *Store {
+	if m == nil {
+		m = NewWorkerMetrics(nil)
+	}
+	return &Store{db: db, eager: eager, metrics: m}
+}
 
 // Outcome is what became of one message: it is kept, or refused for good.
 type Outcome struct {
@@ -32,16 +39,19 @@ type Outcome struct {
 }
 
 // Persist keeps the messages of a batch, in order, in one transaction, and returns an outcome for each. A message that was
-// kept before is not written again; its outcome is the same as the first time.
+// kept before is not written again; its outcome is the same as the first time. The number of statements
+// depends neither on that of messages nor on that of channels and their readers.
 func (s *Store) Persist(ctx context.Context, sends []event.Send) ([]Outcome, error) {
 	var b *batch
+	begin := time.Now()
 	err := s.db.Write(ctx, func(tx *gorm.DB) error {
-		b = newBatch(sends, s.db.Dialect())
-		return b.run(tx, s.eager)
+		b = newBatch(sends, statementsOf(s.db.Dialect()), s.eager)
+		return b.run(tx)
 	})
 	if err != nil {
 		return nil, err
 	}
+	s.metrics.kept(b, time.Since(begin))
 	return b.outcomes, nil
 }
 
@@ -49,16 +59,21 @@ func (s *Store) Persist(ctx context.Context, sends []event.Send) ([]Outcome, err
 type batch struct {
 	sends    []event.Send
 	sql      statements
+	eager    int
 	outcomes []Outcome
 	channels map[int64]*channel
-	fresh    []int       // indexes of sends that make a new row, in order
 	same     map[int]int // index of a send → index of the earlier one in this batch that it repeats
+	found    []finding   // by index
+	fresh    []int       // indexes of sends that make a new row, in order
+
+	recipients int64 // how many rows were written for them
 }
 
 // channel is a row of channels, locked until the end of the transaction: it is what gives out seq.
 type channel struct {
 	ID, GroupID, LastSeq int64
 	Private              bool
+	Eager                bool // it has few enough readers for their rows to be written at once
 }
 
 // identity is what makes two sends the same message.
@@ -67,25 +82,46 @@ type identity struct {
 	Hash            string
 }
 
-func newBatch(sends []event.Send, d store.Dialect) *batch {
-	return &batch{
+// finding is what the database knows of a send.
+type finding struct {
+	may     bool           // its sender may write in its channel
+	id      int64          // of the message: an unused one if it is not kept yet
+	seq, at sql.NullInt64  // set if it is kept
+	content sql.NullString // likewise
+}
+
+func newBatch(sends []event.Send, sql statements, eager int) *batch {
+	b := &batch{
 		sends:    sends,
-		sql:      statementsOf(d),
+		sql:      sql,
+		eager:    eager,
 		outcomes: make([]Outcome, len(sends)),
 		channels: make(map[int64]*channel),
 		same:     make(map[int]int),
+		found:    make([]finding, len(sends)),
 	}
+	first := make(map[identity]int, len(sends))
+	for i, s := range sends {
+		id := identity{s.SenderID, s.ChannelID, s.Hash}
+		if j, seen := first[id]; seen {
+			b.same[i] = j
+			continue
+		}
+		first[id] = i
+	}
+	return b
 }
 
-func (b *batch) run(tx *gorm.DB, eager int) error {
-	steps := []func(*gorm.DB) error{b.lock, b.findRepeats, b.checkAccess, b.insert, b.advance}
-	for _, step := range steps {
-		if err := step(tx); err != nil {
-			return err
-		}
+func (b *batch) run(tx *gorm.DB) error {
+	if err := b.lock(tx); err != nil {
+		return fmt.Errorf("lock channels: %w", err)
 	}
-	if err := b.addRecipients(tx, eager); err != nil {
-		return err
+	if err := b.look(tx); err != nil {
+		return fmt.Errorf("look for repeats and rights: %w", err)
+	}
+	b.decide()
+	if err := b.write(tx); err != nil {
+		return fmt.Errorf("write messages: %w", err)
 	}
 	for i, first := range b.same {
 		b.outcomes[i] = b.outcomes[first]
@@ -102,174 +138,155 @@ func (b *batch) lock(tx *gorm.DB) error {
 			ids = append(ids, s.ChannelID)
 		}
 	}
-	var rows []*channel
-	if err := tx.Raw(b.sql.lock, ids).Scan(&rows).Error; err != nil {
-		return fmt.Errorf("lock channels: %w", err)
+	slices.Sort(ids)
+	data, err := encode(ids)
+	if err != nil {
+		return err
 	}
-	for _, c := range rows {
-		b.channels[c.ID] = c
-	}
-	return nil
+	return each(tx, b.sql.lock, []any{b.eager + 1, b.eager + 1, data}, func(scan scanner) error {
+		var (
+			c        channel
+			readers  int
+			settings sql.NullString
+		)
+		if err := scan(&c.ID, &c.GroupID, &c.LastSeq, &c.Private, &readers, &settings); err != nil {
+			return err
+		}
+		c.Eager = readers <= b.eager
+		b.channels[c.ID] = &c
+		return nil
+	})
 }
 
-// pair is a sender and a channel, and a hash for those who look for one message, as the statements read it from JSON.
-type pair struct {
+// question is what the statement look wants to know of a send.
+type question struct {
 	Index   int    `json:"i"`
 	Sender  int64  `json:"sender"`
+	Group   int64  `json:"group"`
 	Channel int64  `json:"channel"`
+	Private bool   `json:"private"`
 	Hash    string `json:"hash"`
 }
 
-func (b *batch) pairs() (string, error) {
-	all := make([]pair, 0, len(b.sends))
-	for i, s := range b.sends {
-		all = append(all, pair{i, s.SenderID, s.ChannelID, s.Hash})
-	}
-	return encode(all)
-}
-
-// findRepeats gives messages that are kept already their outcome, and finds those that come twice in this batch.
-func (b *batch) findRepeats(tx *gorm.DB) error {
-	pairs, err := b.pairs()
-	if err != nil {
-		return err
-	}
-	var kept []struct {
-		I   int
-		Row row `gorm:"embedded"`
-	}
-	if err := tx.Raw(b.sql.repeats, pairs).Scan(&kept).Error; err != nil {
-		return fmt.Errorf("look for repeated messages: %w", err)
-	}
-	for _, k := range kept {
-		if c := b.channels[k.Row.ChannelID]; c != nil {
-			b.outcomes[k.I].Message = k.Row.message(c.GroupID)
-		}
-	}
-	first := make(map[identity]int, len(b.sends))
-	for i, s := range b.sends {
-		id := identity{s.SenderID, s.ChannelID, s.Hash}
-		if j, seen := first[id]; seen {
-			b.same[i] = j
-			continue
-		}
-		first[id] = i
-	}
-	return nil
-}
-
-// checkAccess refuses what its sender may not write (any more) and numbers the rest.
-func (b *batch) checkAccess(tx *gorm.DB) error {
-	pairs, err := b.pairs()
-	if err != nil {
-		return err
-	}
-	var allowed []int
-	if err := tx.Raw(b.sql.allowed, pairs).Scan(&allowed).Error; err != nil {
-		return fmt.Errorf("check access: %w", err)
-	}
-	may := make(map[int]bool, len(allowed))
-	for _, i := range allowed {
-		may[i] = true
-	}
+// look finds out which messages are kept already, and whether the senders of the others may write. Only now that the
+// channels are locked is everything that another worker has kept in them there to be seen.
+func (b *batch) look(tx *gorm.DB) error {
+	questions := make([]question, 0, len(b.sends))
 	for i, s := range b.sends {
 		_, repeated := b.same[i]
-		c := b.channels[s.ChannelID]
-		switch {
-		case repeated || b.outcomes[i].Message.MessageID != 0:
-		case c == nil || c.GroupID != s.GroupID:
-			b.outcomes[i].Refused = ErrChannelNotFound
-		case !may[i]:
-			b.outcomes[i].Refused = ErrNotMember
-		default:
-			c.LastSeq++
-			b.outcomes[i].Message = event.Message{
-				GroupID: c.GroupID, ChannelID: c.ID, Seq: c.LastSeq, SenderID: s.SenderID, Content: s.Content, Hash: s.Hash,
-			}
-			b.fresh = append(b.fresh, i)
+		if c := b.channels[s.ChannelID]; c != nil && !repeated {
+			questions = append(questions, question{i, s.SenderID, c.GroupID, c.ID, c.Private, s.Hash})
 		}
 	}
-	return nil
+	if len(questions) == 0 {
+		return nil
+	}
+	data, err := encode(questions)
+	if err != nil {
+		return err
+	}
+	return each(tx, b.sql.look, []any{data}, func(scan scanner) error {
+		var (
+			i int
+			f finding
+		)
+		if err := scan(&i, &f.may, &f.id, &f.seq, &f.content, &f.at); err != nil {
+			return err
+		}
+		b.found[i] = f
+		return nil
+	})
 }
 
-// insert writes the new messages and learns their ids.
-func (b *batch) insert(tx *gorm.DB) error {
+// decide gives messages that are kept already their outcome, refuses what its sender may not write (any more), and
+// numbers the rest.
+func (b *batch) decide() {
+	now := event.At(time.Now())
+	for i, s := range b.sends {
+		if _, repeated := b.same[i]; repeated {
+			continue
+		}
+		c, f, o := b.channels[s.ChannelID], b.found[i], &b.outcomes[i]
+		kept := f.seq.Valid
+		switch {
+		case !kept && (c == nil || c.GroupID != s.GroupID):
+			o.Refused = ErrChannelNotFound
+			continue
+		case !kept && !f.may:
+			o.Refused = ErrNotMember
+			continue
+		}
+		o.Message = event.Message{MessageID: f.id, GroupID: c.GroupID, ChannelID: c.ID, SenderID: s.SenderID, Hash: s.Hash}
+		if kept {
+			o.Message.Seq, o.Message.Content, o.Message.CreatedAt = f.seq.Int64, f.content.String, event.FromMillis(f.at.Int64)
+			continue
+		}
+		c.LastSeq++
+		o.Message.Seq, o.Message.Content, o.Message.CreatedAt = c.LastSeq, s.Content, now
+		b.fresh = append(b.fresh, i)
+	}
+}
+
+// entry is a new message as the statements that write take it.
+type entry struct {
+	ID      int64  `json:"id"`
+	Channel int64  `json:"channel"`
+	Seq     int64  `json:"seq"`
+	Sender  int64  `json:"sender"`
+	Hash    string `json:"hash"`
+	Content string `json:"content"`
+	At      int64  `json:"at"`
+	Group   int64  `json:"group"`
+	Private bool   `json:"private"`
+	Eager   bool   `json:"eager"`
+	Last    bool   `json:"last"` // the latest one of its channel
+}
+
+// write adds the new messages, a row for everyone who may read them, except their senders, in channels that are not too large
+// for that, and keeps how far each channel's numbers have got.
+func (b *batch) write(tx *gorm.DB) error {
 	if len(b.fresh) == 0 {
 		return nil
 	}
-	now := event.At(time.Now())
-	rows := make([]row, 0, len(b.fresh))
+	entries := make([]entry, 0, len(b.fresh))
 	for _, i := range b.fresh {
-		m := &b.outcomes[i].Message
-		m.CreatedAt = now
-		rows = append(rows, row{
-			ChannelID: m.ChannelID, Seq: m.Seq, SenderID: m.SenderID, Hash: m.Hash, Content: m.Content, CreatedAt: now.UnixMilli(),
+		m := b.outcomes[i].Message
+		c := b.channels[m.ChannelID]
+		entries = append(entries, entry{
+			ID: m.MessageID, Channel: c.ID, Seq: m.Seq, Sender: m.SenderID, Hash: m.Hash, Content: m.Content,
+			At: m.CreatedAt.UnixMilli(), Group: c.GroupID, Private: c.Private, Eager: c.Eager, Last: m.Seq == c.LastSeq,
 		})
 	}
-	data, err := encode(rows)
+	data, err := encode(entries)
 	if err != nil {
 		return err
 	}
-	var inserted []struct{ ID, ChannelID, Seq int64 }
-	if err := tx.Raw(b.sql.insert, data).Scan(&inserted).Error; err != nil {
-		return fmt.Errorf("insert messages: %w", err)
-	}
-	ids := make(map[[2]int64]int64, len(inserted))
-	for _, r := range inserted {
-		ids[[2]int64{r.ChannelID, r.Seq}] = r.ID
-	}
-	for _, i := range b.fresh {
-		m := &b.outcomes[i].Message
-		m.MessageID = ids[[2]int64{m.ChannelID, m.Seq}]
+	for _, statement := range b.sql.write {
+		done := tx.Exec(statement, data)
+		if done.Error != nil {
+			return done.Error
+		}
+		b.recipients = done.RowsAffected // of the last one
 	}
 	return nil
 }
 
-// advance keeps how far each channel's numbers have got.
-func (b *batch) advance(tx *gorm.DB) error {
-	last := make(map[int64]int64, len(b.channels))
-	for _, i := range b.fresh {
-		m := b.outcomes[i].Message
-		last[m.ChannelID] = m.Seq
-	}
-	for id, seq := range last {
-		if err := tx.Exec("UPDATE channels SET last_seq = ? WHERE id = ?", seq, id).Error; err != nil {
-			return fmt.Errorf("advance channel %d: %w", id, err)
-		}
-	}
-	return nil
-}
+// scanner reads the columns of a row.
+type scanner func(columns ...any) error
 
-// addRecipients writes a row for everyone who may read the new messages, except their senders, in
-// channels that are not too large for that.
-func (b *batch) addRecipients(tx *gorm.DB, eager int) error {
-	perChannel := make(map[int64][]int64)
-	for _, i := range b.fresh {
-		m := b.outcomes[i].Message
-		perChannel[m.ChannelID] = append(perChannel[m.ChannelID], m.MessageID)
+// each runs a query and hands its rows to use.
+func each(tx *gorm.DB, query string, args []any, use func(scanner) error) error {
+	rows, err := tx.Raw(query, args...).Rows()
+	if err != nil {
+		return err
 	}
-	for id, messages := range perChannel {
-		readers, of := publicReaders, b.channels[id].GroupID
-		if b.channels[id].Private {
-			readers, of = privateReaders, id
-		}
-		var count int
-		if err := tx.Raw("SELECT count(*) FROM (SELECT 1 FROM "+readers+" LIMIT ?) AS readers", of, eager+1).Scan(&count).Error; err != nil {
-			return fmt.Errorf("count the readers of channel %d: %w", id, err)
-		}
-		if count > eager {
-			continue
-		}
-		err := tx.Exec(`
-			INSERT INTO message_recipients (message_id, receiver_id, status, updated_at)
-			SELECT m.id, readers.user_id, 0, m.created_at
-			FROM messages m CROSS JOIN (SELECT user_id FROM `+readers+`) AS readers
-			WHERE m.id IN ? AND readers.user_id <> m.sender_id`, of, messages).Error
-		if err != nil {
-			return fmt.Errorf("insert the recipients in channel %d: %w", id, err)
+	defer rows.Close()
+	for rows.Next() {
+		if err := use(rows.Scan); err != nil {
+			return err
 		}
 	}
-	return nil
+	return rows.Err()
 }
 
 // Page reads a part of a channel's history, ascending, and whether there is more of it beyond the page.

@@ -95,7 +95,7 @@ func benchmarkPersist(b *testing.B, dialect store.Dialect, members, size int) {
 	registry := prometheus.NewRegistry()
 	db := storetest.OpenCounted(b, url(b), store.NewMetrics(registry))
 	crowd(b, db, members)
-	s := NewStore(db, eagerReaders)
+	s := NewStore(db, eagerReaders, nil)
 	before := statementsWritten(b, registry)
 	b.ReportAllocs()
 	b.ResetTimer()

@@ -36,7 +36,7 @@ func open(t *testing.T, db *store.Store, eager int) *Store {
 	require.NoError(t, db.Write(t.Context(), func(tx *gorm.DB) error {
 		return tx.Exec(fmt.Sprintf(fixture, no, yes)).Error
 	}))
-	return NewStore(db, eager)
+	return NewStore(db, eager, nil)
 }
 
 func say(sender, channel int64, hash string) event.Send {
@@ -116,7 +116,7 @@ func TestPersistWritesRecipients(t *testing.T) {
 		require.Equal(t, []int64{1, 2, 4}, recipients(t, s, outcomes[0].Message.MessageID), "the group but the sender")
 		require.Equal(t, []int64{1}, recipients(t, s, outcomes[1].Message.MessageID), "the private channel's members but the sender")
 
-		large := NewStore(db, 3)
+		large := NewStore(db, 3, nil)
 		outcomes = persist(t, large, say(3, 1, "large"), say(2, 2, "small"))
 		require.Empty(t, recipients(t, s, outcomes[0].Message.MessageID), "more than eager readers")
 		require.Equal(t, []int64{1}, recipients(t, s, outcomes[1].Message.MessageID))
