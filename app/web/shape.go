@@ -1,14 +1,15 @@
 package web
 
 import (
+	"bytes"
 	"encoding"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"reflect"
 	"strconv"
 	"strings"
+	"sync"
 
 	"parley/app/problem"
 )
@@ -18,24 +19,30 @@ import (
 // mismatch, takes any spelling of upper and lower case, lets a field be given twice, and
 // names unknown fields without their path.
 func checkShape(body []byte, into any) ([]problem.Field, error) {
-	w := &walker{dec: json.NewDecoder(strings.NewReader(string(body)))}
-	w.dec.UseNumber()
 	t := reflect.TypeOf(into)
 	if t == nil || t.Kind() != reflect.Pointer {
 		return nil, fmt.Errorf("bind: want a pointer, have %T", into)
 	}
-	if err := w.value("", t.Elem()); err != nil {
-		return nil, malformed(err)
+	if !json.Valid(body) {
+		return nil, invalid(body)
 	}
-	if _, err := w.dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, problem.Malformed.WithDetail("Something follows after the body's JSON object.")
-	}
+	w := &walker{rest: body}
+	w.value("", t.Elem())
 	return w.fields, nil
 }
 
-// walker is on its way through a document.
+// invalid says what keeps the body from being one JSON document.
+func invalid(body []byte) error {
+	var first json.RawMessage
+	if err := json.NewDecoder(bytes.NewReader(body)).Decode(&first); err != nil {
+		return malformed(err)
+	}
+	return problem.Malformed.WithDetail("Something follows after the body's JSON object.")
+}
+
+// walker is on its way through a document, which is known to be JSON: it looks at no more than it needs to find its way.
 type walker struct {
-	dec    *json.Decoder
+	rest   []byte // what has not been read yet
 	fields []problem.Field
 }
 
@@ -53,154 +60,221 @@ func (w *walker) wrong(path, message string) {
 	w.fields = append(w.fields, problem.Field{Field: path, Message: message})
 }
 
-// value checks the next value. Its errors are those of JSON's syntax alone.
-func (w *walker) value(path string, t reflect.Type) error {
+// value checks the next value.
+func (w *walker) value(path string, t reflect.Type) {
 	nullable := false
 	for t.Kind() == reflect.Pointer {
 		nullable = true
 		t = t.Elem()
 	}
-	if decodesItself(t) {
-		return w.opaque(path, t, nullable)
+	shape := shapeOf(t)
+	if shape.opaque {
+		w.opaque(path, t, nullable)
+		return
 	}
-	tok, err := w.dec.Token()
-	if err != nil {
-		return err
-	}
-	switch tok := tok.(type) {
-	case nil:
+	switch w.next() {
+	case '{', '[':
+		w.composite(path, t, shape)
+	case '"':
+		w.text(path, t, w.skip())
+	case 'n':
+		w.skip()
 		if !nullable {
 			w.wrong(path, "must not be null")
 		}
-	case json.Delim:
-		return w.composite(path, t, tok)
-	case string:
-		w.text(path, t, tok)
-	case json.Number:
-		w.number(path, t, tok)
-	case bool:
+	case 't', 'f':
+		w.skip()
 		if t.Kind() != reflect.Bool {
 			w.wrong(path, "must be "+describe(t))
 		}
+	default:
+		w.number(path, t, string(w.skip()))
 	}
-	return nil
 }
 
-// decodesItself reports whether the type has a decoder of its own, or takes anything.
-func decodesItself(t reflect.Type) bool {
-	p := reflect.PointerTo(t)
-	return t.Kind() == reflect.Interface ||
-		p.Implements(reflect.TypeFor[json.Unmarshaler]()) ||
-		p.Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
+// next is the first character of the next value, or of what stands in its place.
+func (w *walker) next() byte {
+	for {
+		switch w.rest[0] {
+		case ' ', '\t', '\r', '\n':
+			w.rest = w.rest[1:]
+		default:
+			return w.rest[0]
+		}
+	}
+}
+
+// skip reads the next value, which may be a member's name.
+func (w *walker) skip() []byte {
+	end := 0
+	switch w.next() {
+	case '"':
+		end = endOfString(w.rest)
+	case '{', '[':
+		end = endOfComposite(w.rest)
+	default:
+		if end = bytes.IndexAny(w.rest, ",]} \t\r\n"); end < 0 {
+			end = len(w.rest)
+		}
+	}
+	value := w.rest[:end]
+	w.rest = w.rest[end:]
+	return value
+}
+
+// endOfString is the length of the string with which json begins.
+func endOfString(json []byte) int {
+	for i := 1; ; i++ {
+		switch json[i] {
+		case '\\':
+			i++
+		case '"':
+			return i + 1
+		}
+	}
+}
+
+// endOfComposite is the length of the object or list with which json begins.
+func endOfComposite(json []byte) int {
+	depth := 0
+	for i := 0; ; i++ {
+		switch json[i] {
+		case '"':
+			i += endOfString(json[i:]) - 1
+		case '{', '[':
+			depth++
+		case '}', ']':
+			if depth--; depth == 0 {
+				return i + 1
+			}
+		}
+	}
+}
+
+// more tells whether the object or list that has been opened has another member or element, and reads up to it, or
+// past the end.
+func (w *walker) more() bool {
+	switch w.next() {
+	case '}', ']':
+		w.rest = w.rest[1:]
+		return false
+	case ',':
+		w.rest = w.rest[1:]
+	}
+	return true
+}
+
+// name reads the name of a member.
+func (w *walker) name() []byte {
+	raw := w.skip()
+	w.next()
+	w.rest = w.rest[1:] // the colon
+	if bytes.IndexByte(raw, '\\') < 0 {
+		return raw[1 : len(raw)-1]
+	}
+	var name string
+	_ = json.Unmarshal(raw, &name) // a string, as is known
+	return []byte(name)
 }
 
 // opaque lets the type's own decoder judge.
-func (w *walker) opaque(path string, t reflect.Type, nullable bool) error {
-	var raw json.RawMessage
-	if err := w.dec.Decode(&raw); err != nil {
-		return err
-	}
+func (w *walker) opaque(path string, t reflect.Type, nullable bool) {
+	raw := w.skip()
 	if nullable && string(raw) == "null" {
-		return nil
+		return
 	}
 	if hasNUL(raw) {
 		w.wrong(path, "must not contain the NUL character")
 	} else if err := json.Unmarshal(raw, reflect.New(t).Interface()); err != nil {
 		w.wrong(path, "is not valid: "+err.Error())
 	}
-	return nil
 }
 
-// composite checks an object or list, whose opening has been read.
-func (w *walker) composite(path string, t reflect.Type, open json.Delim) error {
+// composite checks an object or list.
+func (w *walker) composite(path string, t reflect.Type, s *shape) {
+	open := w.next()
 	switch {
 	case open == '{' && t.Kind() == reflect.Struct:
-		return w.object(path, members(t))
+		w.object(path, s)
 	case open == '{' && t.Kind() == reflect.Map && t.Key().Kind() == reflect.String:
-		return w.object(path, func(string) (reflect.Type, bool) { return t.Elem(), true })
+		w.entries(path, t.Elem())
 	case open == '[' && t.Kind() == reflect.Slice:
-		return w.list(path, t.Elem())
+		w.list(path, t.Elem())
+	default:
+		w.skip()
+		w.wrong(path, "must be "+describe(t))
 	}
-	w.wrong(path, "must be "+describe(t))
-	return w.skip()
 }
 
-// object checks the members of an object; member tells the type of each.
-func (w *walker) object(path string, member func(name string) (reflect.Type, bool)) error {
-	seen := make(map[string]bool)
-	for w.dec.More() {
-		tok, err := w.dec.Token()
-		if err != nil {
-			return err
-		}
-		name, _ := tok.(string)
-		at := strings.TrimPrefix(path+"."+clean(name), ".")
-		t, ok := member(name)
-		switch {
-		case !ok:
+// object checks an object that is meant for a struct.
+func (w *walker) object(path string, s *shape) {
+	w.rest = w.rest[1:]
+	var few [8]bool // most structs have no more fields
+	seen := few[:]
+	if len(s.fields) > len(few) {
+		seen = make([]bool, len(s.fields))
+	}
+	for w.more() {
+		name := w.name()
+		f, known := s.fields[string(name)]
+		if !known {
+			at := join(path, clean(string(name)))
 			w.wrong(at, "is not a known field")
+			w.value(at, reflect.TypeFor[any]())
+			continue
+		}
+		at := join(path, f.name)
+		if seen[f.number] {
+			w.wrong(at, "is given twice")
+		}
+		seen[f.number] = true
+		w.value(at, f.t)
+	}
+}
+
+// entries checks an object that is meant for a map.
+func (w *walker) entries(path string, elem reflect.Type) {
+	w.rest = w.rest[1:]
+	seen := make(map[string]bool)
+	for w.more() {
+		name := string(w.name())
+		at := join(path, clean(name))
+		switch {
 		case seen[name]:
 			w.wrong(at, "is given twice")
 		case strings.ContainsRune(name, 0):
 			w.wrong(at, "must not contain the NUL character")
 		}
 		seen[name] = true
-		if !ok {
-			t = reflect.TypeFor[any]()
-		}
-		if err := w.value(at, t); err != nil {
-			return err
-		}
+		w.value(at, elem)
 	}
-	_, err := w.dec.Token() // the closing brace
-	return err
 }
 
-func (w *walker) list(path string, elem reflect.Type) error {
-	for i := 0; w.dec.More(); i++ {
-		if err := w.value(path+"["+strconv.Itoa(i)+"]", elem); err != nil {
-			return err
-		}
+func (w *walker) list(path string, elem reflect.Type) {
+	w.rest = w.rest[1:]
+	for i := 0; w.more(); i++ {
+		w.value(path+"["+strconv.Itoa(i)+"]", elem)
 	}
-	_, err := w.dec.Token() // the closing bracket
-	return err
 }
 
-// skip reads up to the end of the object or list that has been opened.
-func (w *walker) skip() error {
-	for depth := 1; depth > 0; {
-		tok, err := w.dec.Token()
-		if err != nil {
-			return err
-		}
-		switch tok {
-		case json.Delim('{'), json.Delim('['):
-			depth++
-		case json.Delim('}'), json.Delim(']'):
-			depth--
-		}
-	}
-	return nil
-}
-
-func (w *walker) text(path string, t reflect.Type, s string) {
+func (w *walker) text(path string, t reflect.Type, raw []byte) {
 	switch {
 	case t.Kind() != reflect.String:
 		w.wrong(path, "must be "+describe(t))
-	case strings.ContainsRune(s, 0):
+	case hasNUL(raw):
 		w.wrong(path, "must not contain the NUL character")
 	}
 }
 
-func (w *walker) number(path string, t reflect.Type, n json.Number) {
+func (w *walker) number(path string, t reflect.Type, n string) {
 	var err error
 	switch t.Kind() {
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-		_, err = strconv.ParseInt(n.String(), 10, t.Bits())
+		_, err = strconv.ParseInt(n, 10, t.Bits())
 	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
-		_, err = strconv.ParseUint(n.String(), 10, t.Bits())
+		_, err = strconv.ParseUint(n, 10, t.Bits())
 	case reflect.Float32, reflect.Float64:
-		_, err = strconv.ParseFloat(n.String(), t.Bits())
+		_, err = strconv.ParseFloat(n, t.Bits())
 	default:
 		w.wrong(path, "must be "+describe(t))
 		return
@@ -213,9 +287,47 @@ func (w *walker) number(path string, t reflect.Type, n json.Number) {
 	}
 }
 
-// members finds the fields of a struct by their JSON names, those of embedded structs included.
-func members(t reflect.Type) func(string) (reflect.Type, bool) {
-	byName := make(map[string]reflect.Type)
+// join is the path of a member.
+func join(path, name string) string {
+	if path == "" {
+		return name
+	}
+	return path + "." + name
+}
+
+// shape is what there is to know of a type.
+type shape struct {
+	opaque bool             // it has a decoder of its own, or takes anything
+	fields map[string]field // of a struct, by their JSON names, those of embedded structs included
+}
+
+type field struct {
+	name   string
+	number int // below the number of fields
+	t      reflect.Type
+}
+
+// shapes keeps the *shape of each reflect.Type that Bind has met: finding it out takes longer than everything else here.
+var shapes sync.Map
+
+func shapeOf(t reflect.Type) *shape {
+	if known, ok := shapes.Load(t); ok {
+		return known.(*shape)
+	}
+	p := reflect.PointerTo(t)
+	s := &shape{opaque: t.Kind() == reflect.Interface ||
+		p.Implements(reflect.TypeFor[json.Unmarshaler]()) ||
+		p.Implements(reflect.TypeFor[encoding.TextUnmarshaler]())}
+	if !s.opaque && t.Kind() == reflect.Struct {
+		s.fields = members(t)
+	}
+	shapes.Store(t, s)
+	return s
+}
+
+// members finds the fields of a struct.
+func members(t reflect.Type) map[string]field {
+	byName := make(map[string]field)
 	for _, f := range reflect.VisibleFields(t) {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if !f.IsExported() || name == "-" || f.Anonymous && name == "" {
@@ -224,12 +336,13 @@ func members(t reflect.Type) func(string) (reflect.Type, bool) {
 		if name == "" {
 			name = f.Name
 		}
-		byName[name] = f.Type
+		number := len(byName)
+		if other, ok := byName[name]; ok { // the later one is meant
+			number = other.number
+		}
+		byName[name] = field{name: name, number: number, t: f.Type}
 	}
-	return func(name string) (reflect.Type, bool) {
-		t, ok := byName[name]
-		return t, ok
-	}
+	return byName
 }
 
 // describe says what JSON a type wants.
