@@ -36,8 +36,8 @@ func (r row) message(groupID int64) event.Message {
 // go in as one JSON parameter, so that a statement's text, and with it its
 // prepared plan, does not depend on the size of the batch.
 type statements struct {
-	lock string // limit of readers, twice; channel ids → id, group_id, last_seq, private, readers, nothing of interest
-	look string // questions → i, may write, id, seq, content, created_at
+	lock string // channel ids → id, group_id, last_seq, private, nothing of interest
+	look string // limit of readers, twice; questions → i, may write, readers, id, seq, content, created_at
 	// write takes entries; the last one writes recipients and nothing else. Some entries are taken by none of its rows.
 	write []string
 }
@@ -54,14 +54,8 @@ func statementsOf(d store.Dialect) statements {
 // statistics are made anew. So scans of whole tables are ruled out for the transaction, and each row asks by an index
 // of its own (a scalar subquery, or LATERAL with a limit, a lock or an order: these are not turned into another kind of join).
 var postgresStatements = statements{
-	// Members are counted as they were before the lock was there; that is near enough for a limit.
 	lock: `
-		SELECT c.id, c.group_id, c.last_seq, c.private,
-			CASE WHEN c.private
-				THEN (SELECT count(*) FROM (SELECT 1 FROM channel_members x WHERE x.channel_id = c.id LIMIT ?) AS r)
-				ELSE (SELECT count(*) FROM (SELECT 1 FROM group_members g WHERE g.group_id = c.group_id LIMIT ?) AS r)
-			END,
-			planner.settings
+		SELECT c.id, c.group_id, c.last_seq, c.private, planner.settings
 		FROM (SELECT set_config('enable_seqscan', 'off', true) || set_config('jit', 'off', true) AS settings) AS planner
 		CROSS JOIN json_array_elements_text(?::json) AS wanted (id)
 		CROSS JOIN LATERAL (
@@ -71,8 +65,13 @@ var postgresStatements = statements{
 		SELECT q.i,
 			coalesce((SELECT true FROM group_members g WHERE g.group_id = q.group AND g.user_id = q.sender), false)
 				AND (NOT q.private OR coalesce((SELECT true FROM channel_members x WHERE x.channel_id = q.channel AND x.user_id = q.sender), false)),
+			CASE WHEN q.count AND q.private
+				THEN (SELECT count(*) FROM (SELECT 1 FROM channel_members x WHERE x.channel_id = q.channel LIMIT ?) AS r)
+			WHEN q.count
+				THEN (SELECT count(*) FROM (SELECT 1 FROM group_members g WHERE g.group_id = q.group LIMIT ?) AS r)
+			END,
 			coalesce(m.id, nextval('messages_id_seq')), m.seq, m.content, m.created_at
-		FROM json_to_recordset(?::json) AS q (i int, sender bigint, "group" bigint, channel bigint, private boolean, hash text)
+		FROM json_to_recordset(?::json) AS q (i int, sender bigint, "group" bigint, channel bigint, private boolean, hash text, count boolean)
 		LEFT JOIN LATERAL (
 			SELECT id, seq, content, created_at FROM messages
 			WHERE sender_id = q.sender AND channel_id = q.channel AND hash = q.hash LIMIT 1
@@ -101,18 +100,18 @@ var postgresStatements = statements{
 var sqliteStatements = statements{
 	// There are no rows to lock: the one writer holds everything.
 	lock: `
-		SELECT c.id, c.group_id, c.last_seq, c.private,
-			CASE WHEN c.private
-				THEN (SELECT count(*) FROM (SELECT 1 FROM channel_members x WHERE x.channel_id = c.id LIMIT ?))
-				ELSE (SELECT count(*) FROM (SELECT 1 FROM group_members g WHERE g.group_id = c.group_id LIMIT ?))
-			END,
-			NULL
+		SELECT c.id, c.group_id, c.last_seq, c.private, NULL
 		FROM json_each(?) AS wanted CROSS JOIN channels c ON c.id = wanted.value`,
 	look: `
 		SELECT q.value ->> 'i',
 			EXISTS (SELECT 1 FROM group_members g WHERE g.group_id = q.value ->> 'group' AND g.user_id = q.value ->> 'sender')
 				AND (NOT q.value ->> 'private'
 					OR EXISTS (SELECT 1 FROM channel_members x WHERE x.channel_id = q.value ->> 'channel' AND x.user_id = q.value ->> 'sender')),
+			CASE WHEN q.value ->> 'count' AND q.value ->> 'private'
+				THEN (SELECT count(*) FROM (SELECT 1 FROM channel_members x WHERE x.channel_id = q.value ->> 'channel' LIMIT ?))
+			WHEN q.value ->> 'count'
+				THEN (SELECT count(*) FROM (SELECT 1 FROM group_members g WHERE g.group_id = q.value ->> 'group' LIMIT ?))
+			END,
 			coalesce(m.id, coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'messages'), 0) + 1 + (q.value ->> 'i')), m.seq, m.content, m.created_at
 		FROM json_each(?) AS q
 		LEFT JOIN messages m ON m.sender_id = q.value ->> 'sender' AND m.channel_id = q.value ->> 'channel' AND m.hash = q.value ->> 'hash'`,

@@ -143,16 +143,14 @@ func (b *batch) lock(tx *gorm.DB) error {
 	if err != nil {
 		return err
 	}
-	return each(tx, b.sql.lock, []any{b.eager + 1, b.eager + 1, data}, func(scan scanner) error {
+	return each(tx, b.sql.lock, []any{data}, func(scan scanner) error {
 		var (
 			c        channel
-			readers  int
 			settings sql.NullString
 		)
-		if err := scan(&c.ID, &c.GroupID, &c.LastSeq, &c.Private, &readers, &settings); err != nil {
+		if err := scan(&c.ID, &c.GroupID, &c.LastSeq, &c.Private, &settings); err != nil {
 			return err
 		}
-		c.Eager = readers <= b.eager
 		b.channels[c.ID] = &c
 		return nil
 	})
@@ -166,16 +164,19 @@ type question struct {
 	Channel int64  `json:"channel"`
 	Private bool   `json:"private"`
 	Hash    string `json:"hash"`
+	Count   bool   `json:"count"` // the readers of its channel: asked once a channel
 }
 
 // look finds out which messages are kept already, and whether the senders of the others may write. Only now that the
 // channels are locked is everything that another worker has kept in them there to be seen.
 func (b *batch) look(tx *gorm.DB) error {
 	questions := make([]question, 0, len(b.sends))
+	counted := make(map[int64]bool, len(b.channels))
 	for i, s := range b.sends {
 		_, repeated := b.same[i]
 		if c := b.channels[s.ChannelID]; c != nil && !repeated {
-			questions = append(questions, question{i, s.SenderID, c.GroupID, c.ID, c.Private, s.Hash})
+			questions = append(questions, question{i, s.SenderID, c.GroupID, c.ID, c.Private, s.Hash, !counted[c.ID]})
+			counted[c.ID] = true
 		}
 	}
 	if len(questions) == 0 {
@@ -185,15 +186,19 @@ func (b *batch) look(tx *gorm.DB) error {
 	if err != nil {
 		return err
 	}
-	return each(tx, b.sql.look, []any{data}, func(scan scanner) error {
+	return each(tx, b.sql.look, []any{b.eager + 1, b.eager + 1, data}, func(scan scanner) error {
 		var (
-			i int
-			f finding
+			i       int
+			f       finding
+			readers sql.NullInt64
 		)
-		if err := scan(&i, &f.may, &f.id, &f.seq, &f.content, &f.at); err != nil {
+		if err := scan(&i, &f.may, &readers, &f.id, &f.seq, &f.content, &f.at); err != nil {
 			return err
 		}
 		b.found[i] = f
+		if readers.Valid {
+			b.channels[b.sends[i].ChannelID].Eager = int(readers.Int64) <= b.eager
+		}
 		return nil
 	})
 }
