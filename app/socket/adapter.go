@@ -30,7 +30,7 @@ type adapter struct {
 	out   *writers
 }
 
-// conn is the connection of a library socket, nil if it is not connected.
+// conn is the connection of a library socket, nil if the library has nothing to do with it (any more).
 func (a *adapter) conn(id sio.SocketId) *Conn {
 	socket, ok := a.Nsp().Sockets().Load(id)
 	if !ok {
@@ -39,7 +39,7 @@ func (a *adapter) conn(id sio.SocketId) *Conn {
 	sess := sessionOf(socket)
 	sess.mu.Lock()
 	defer sess.mu.Unlock()
-	if c := sess.conn; c != nil && c.id == string(id) {
+	if c := sess.conn; c != nil && sess.lib != nil && c.id == string(id) {
 		return c
 	}
 	return nil

@@ -3,16 +3,10 @@ package socket
 import (
 	"bytes"
 	"fmt"
-	"net/http/httptest"
-	"os"
-	"os/exec"
-	"runtime"
 	"strconv"
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/stretchr/testify/require"
 )
 
 // BenchmarkFanOut measures events per second from Broadcast to the clients' sockets, with the clients on the
@@ -69,40 +63,4 @@ func BenchmarkBroadcast(b *testing.B) {
 			}
 		})
 	}
-}
-
-// BenchmarkIdle measures what a connection that does nothing costs the server's process; the clients are in another one.
-func BenchmarkIdle(b *testing.B) {
-	const clients = 2000
-	for b.Loop() {
-		s, err := New(Options{})
-		require.NoError(b, err)
-		h := httptest.NewServer(s.Handler())
-		heapBefore, stackBefore := memory()
-		child := exec.Command(os.Args[0])
-		child.Env = append(os.Environ(), childMode+"=idle-clients", "URL="+h.URL, "CLIENTS="+strconv.Itoa(clients))
-		child.Stderr = os.Stderr
-		stop, err := child.StdinPipe()
-		require.NoError(b, err)
-		require.NoError(b, child.Start())
-		require.NoError(b, waitFor(b, func() bool { return s.Stats().Connections == clients }))
-		heap, stack := memory()
-		b.ReportMetric((heap+stack-heapBefore-stackBefore)/clients, "B/conn")
-		b.ReportMetric((heap-heapBefore)/clients, "heap-B/conn")
-		b.ReportMetric((stack-stackBefore)/clients, "stack-B/conn")
-		require.NoError(b, stop.Close())
-		require.NoError(b, child.Wait())
-		require.NoError(b, s.Drain(testContext(b)))
-		h.Close()
-	}
-}
-
-// memory is what the process uses of heap and stacks, in bytes.
-func memory() (heap, stack float64) {
-	for range 3 { // stacks shrink by half at a time
-		runtime.GC()
-	}
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return float64(m.HeapInuse), float64(m.StackInuse)
 }

@@ -88,13 +88,13 @@ func (s *session) releaseLocked() {
 func (s *session) ended(reason string) {
 	s.server.opts.Metrics.disconnected(reason)
 	s.mu.Lock()
-	c, announced := s.conn, s.announced
+	c, lib, announced := s.conn, s.lib, s.announced
 	s.mu.Unlock()
 	if c != nil {
 		c.end(reason)
 	}
-	if announced {
-		s.lib.Emit("close", reason, nil)
+	if announced && lib != nil {
+		lib.Emit("close", reason, nil)
 	}
 }
 

@@ -50,7 +50,7 @@ type Conn struct {
 
 	mu     sync.Mutex // before the locks of room stripes and sessions
 	gone   bool
-	rooms  map[string]struct{}
+	rooms  []*room // in no order
 	expiry *time.Timer
 }
 

@@ -208,4 +208,17 @@ func (s *Server) connected(socket *sio.Socket) {
 		return
 	}
 	close(c.up)
+	sess.release()
+}
+
+// release has the library forget a session whose CONNECT it has answered: its part is done, and what it keeps for a
+// client takes more memory than everything else that belongs to an idle connection.
+func (s *session) release() {
+	s.mu.Lock()
+	lib := s.lib
+	s.lib = nil // from here on, the library's view of the session's rooms is empty: see adapter.conn
+	s.mu.Unlock()
+	if lib != nil {
+		lib.Emit("close", "connected", nil)
+	}
 }

@@ -87,6 +87,12 @@ func (s *session) message(b []byte) error {
 // of its own because it takes a deep stack, which the session's reader would
 // keep for good: it is a quarter of what an idle connection costs.
 func (s *session) handOver(packet []byte) error {
+	s.mu.Lock()
+	lib := s.lib
+	s.mu.Unlock()
+	if lib == nil { // the session is ending: its connection has just gone
+		return nil
+	}
 	result := make(chan error)
 	go func() {
 		defer func() {
@@ -97,7 +103,7 @@ func (s *session) handOver(packet []byte) error {
 			}
 			result <- nil
 		}()
-		s.lib.Emit("data", types.NewStringBuffer(packet))
+		lib.Emit("data", types.NewStringBuffer(packet))
 	}()
 	return <-result
 }

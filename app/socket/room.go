@@ -3,6 +3,7 @@ package socket
 import (
 	"hash/maphash"
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -27,20 +28,37 @@ type rooms struct {
 
 type stripe struct {
 	mu    sync.RWMutex
-	rooms map[string]map[*Conn]struct{}
+	rooms map[string]*room
 	_     [32]byte // keeps the locks of neighbours on different cache lines
+}
+
+// room is one room. Connections keep pointers to theirs, so that its name is in memory only once.
+type room struct {
+	name string
+	members
+}
+
+// nobody is who is in a room that does not exist.
+var nobody = &room{}
+
+// room returns a room, which has no members if it does not exist. The stripe is locked.
+func (st *stripe) room(name string) *room {
+	if rm := st.rooms[name]; rm != nil {
+		return rm
+	}
+	return nobody
 }
 
 func newRooms() *rooms {
 	r := &rooms{seed: maphash.MakeSeed()}
 	for i := range r.stripes {
-		r.stripes[i].rooms = make(map[string]map[*Conn]struct{})
+		r.stripes[i].rooms = make(map[string]*room)
 	}
 	return r
 }
 
-func (r *rooms) index(room string) int {
-	return int(maphash.String(r.seed, room) % stripes)
+func (r *rooms) index(name string) int {
+	return int(maphash.String(r.seed, name) % stripes)
 }
 
 // join adds c to the rooms, unless it is gone.
@@ -50,22 +68,18 @@ func (r *rooms) join(c *Conn, names ...string) {
 	if c.gone {
 		return
 	}
+	c.rooms = slices.Grow(c.rooms, len(names))
 	for _, name := range names {
-		if _, ok := c.rooms[name]; ok {
-			continue
-		}
-		if c.rooms == nil {
-			c.rooms = make(map[string]struct{}, len(names))
-		}
-		c.rooms[name] = struct{}{}
 		st := &r.stripes[r.index(name)]
 		st.mu.Lock()
-		members := st.rooms[name]
-		if members == nil {
-			members = make(map[*Conn]struct{}, 1)
-			st.rooms[name] = members
+		rm := st.rooms[name]
+		if rm == nil {
+			rm = &room{name: strings.Clone(name)} // which may be a part of something large
+			st.rooms[rm.name] = rm
 		}
-		members[c] = struct{}{}
+		if rm.add(c) {
+			c.rooms = append(c.rooms, rm)
+		}
 		st.mu.Unlock()
 	}
 }
@@ -75,42 +89,46 @@ func (r *rooms) leave(c *Conn, names ...string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, name := range names {
-		if _, ok := c.rooms[name]; ok {
-			delete(c.rooms, name)
-			r.removeLocked(c, name)
+		if rm := r.removeLocked(c, name); rm != nil {
+			i := slices.Index(c.rooms, rm)
+			c.rooms = slices.Delete(c.rooms, i, i+1)
 		}
 	}
 }
 
 // leaveAllLocked removes c, whose lock is held, from all its rooms.
 func (r *rooms) leaveAllLocked(c *Conn) {
-	for name := range c.rooms {
-		r.removeLocked(c, name)
+	for _, rm := range c.rooms {
+		r.removeLocked(c, rm.name)
 	}
 	c.rooms = nil
 }
 
-// removeLocked removes c, whose lock is held, from a room's members, and the room if it was the last.
-func (r *rooms) removeLocked(c *Conn, name string) {
+// removeLocked removes c, whose lock is held, from a room's members, and the room if it was the last. It returns
+// the room, nil if c was not in it.
+func (r *rooms) removeLocked(c *Conn, name string) *room {
 	st := &r.stripes[r.index(name)]
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	members := st.rooms[name]
-	delete(members, c)
-	if len(members) == 0 {
+	rm := st.rooms[name]
+	if rm == nil || !rm.remove(c) {
+		return nil
+	}
+	if rm.size() == 0 {
 		delete(st.rooms, name)
 	}
+	return rm
 }
 
-// broadcast puts w into the queue of everyone in room who is not in except,
+// broadcast puts w into the queue of everyone in the room who is not in except,
 // and has the writers started. It returns the number of receivers.
-func (r *rooms) broadcast(room string, w *wire, except string, out *writers) int {
-	i := r.index(room)
+func (r *rooms) broadcast(name string, w *wire, except string, out *writers) int {
+	i := r.index(name)
 	st := &r.stripes[i]
 	if except == everyone { // nobody is left out: Broadcast does not take the room of everyone as an exception
 		st.mu.RLock()
 		defer st.mu.RUnlock()
-		return st.send(room, w, nil, out)
+		return st.send(name, w, nobody, out)
 	}
 	// Two stripes are locked in the order of their numbers, as with a writer waiting on each, two
 	// broadcasts could otherwise wait for each other.
@@ -121,7 +139,7 @@ func (r *rooms) broadcast(room string, w *wire, except string, out *writers) int
 		r.stripes[max(i, j)].mu.RLock()
 		defer r.stripes[max(i, j)].mu.RUnlock()
 	}
-	return st.send(room, w, r.stripes[j].rooms[except], out)
+	return st.send(name, w, r.stripes[j].room(except), out)
 }
 
 // wakeBatch is how many sessions are handed to the writers at a time: they
@@ -129,13 +147,13 @@ func (r *rooms) broadcast(room string, w *wire, except string, out *writers) int
 const wakeBatch = 32
 
 // send is the inner loop of broadcast; the stripe is locked for reading.
-func (st *stripe) send(room string, w *wire, except map[*Conn]struct{}, out *writers) int {
+func (st *stripe) send(name string, w *wire, except *room, out *writers) int {
 	var (
 		ready    sessionList
 		accepted int
 	)
-	for c := range st.rooms[room] {
-		if _, skip := except[c]; skip { // a lookup in a nil map costs nothing worth avoiding
+	for c := range st.room(name).all() {
+		if except.has(c) {
 			continue
 		}
 		ok, what := c.session.enqueue(c, w)
@@ -157,15 +175,11 @@ func (st *stripe) send(room string, w *wire, except map[*Conn]struct{}, out *wri
 }
 
 // members returns who is in the room now.
-func (r *rooms) members(room string) []*Conn {
-	st := &r.stripes[r.index(room)]
+func (r *rooms) members(name string) []*Conn {
+	st := &r.stripes[r.index(name)]
 	st.mu.RLock()
 	defer st.mu.RUnlock()
-	conns := make([]*Conn, 0, len(st.rooms[room]))
-	for c := range st.rooms[room] {
-		conns = append(conns, c)
-	}
-	return conns
+	return slices.AppendSeq(make([]*Conn, 0, st.room(name).size()), st.room(name).all())
 }
 
 // of returns the rooms that c is in, sorted, without the room of everyone.
@@ -173,9 +187,9 @@ func (r *rooms) of(c *Conn) []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	names := make([]string, 0, len(c.rooms))
-	for name := range c.rooms {
-		if name != everyone {
-			names = append(names, name)
+	for _, rm := range c.rooms {
+		if rm.name != everyone {
+			names = append(names, rm.name)
 		}
 	}
 	slices.Sort(names)
@@ -183,11 +197,11 @@ func (r *rooms) of(c *Conn) []string {
 }
 
 // count is the number of members of a room.
-func (r *rooms) count(room string) int {
-	st := &r.stripes[r.index(room)]
+func (r *rooms) count(name string) int {
+	st := &r.stripes[r.index(name)]
 	st.mu.RLock()
 	defer st.mu.RUnlock()
-	return len(st.rooms[room])
+	return st.room(name).size()
 }
 
 // size is the number of rooms that exist, without the room of everyone.

@@ -23,7 +23,6 @@ type session struct {
 	server *Server
 	id     string
 	remote string
-	lib    *engineSocket // the session as the library knows it
 
 	in sync.Mutex // held while incoming packets are handled: a POST and a WebSocket may bring some at the same time
 
@@ -48,7 +47,8 @@ type session struct {
 	probed    bool    // the client has been told that the probe works, and will stop polling
 	poll      chan struct{}
 	posting   bool
-	announced bool // the library knows the session
+	lib       *engineSocket // the session as the library knows it; nil when the library has done its part
+	announced bool          // the library knows the session
 	pinged    bool // and the pong has not come yet
 	timer     *time.Timer
 }
