@@ -16,45 +16,61 @@ type Authenticator interface {
 	Authenticate(ctx context.Context, token string) (userID int64, family string, err error)
 }
 
-// Keys of what authenticate leaves in the echo.Context.
-const (
-	userKey   = "parley.user"
-	familyKey = "parley.family"
-)
-
 // SetAuthenticator sets who verifies access tokens; before the first request.
 func (s *Server) SetAuthenticator(a Authenticator) { s.auth = a }
 
 // UserID is the signed-in user of an API request, 0 for a public one.
-func UserID(c echo.Context) int64 {
-	id, _ := c.Get(userKey).(int64)
-	return id
-}
+func UserID(c echo.Context) int64 { return exchangeOf(c.Request().Context()).user }
 
 // Family is the sign-in to which the request's access token belongs.
-func Family(c echo.Context) string {
-	family, _ := c.Get(familyKey).(string)
-	return family
-}
+func Family(c echo.Context) string { return exchangeOf(c.Request().Context()).family }
 
-// authenticate lets only signed-in users through.
-func (s *Server) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
+// forEverybody is the middleware of public routes.
+func (s *Server) forEverybody(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		token := bearer(c.Request().Header.Get(echo.HeaderAuthorization))
-		if token == "" {
-			return ErrTokenMissing
-		}
-		if s.auth == nil {
-			return problem.Internal.WithDetail("No authenticator is set.")
-		}
-		id, family, err := s.auth.Authenticate(c.Request().Context(), token)
-		if err != nil {
+		defer s.prepare(c)()
+		if err := s.limitAddress(c); err != nil {
 			return err
 		}
-		c.Set(userKey, id)
-		c.Set(familyKey, family)
 		return next(c)
 	}
+}
+
+// forUsers is the middleware of the other routes: only signed-in users are let through. It is one function, as Echo
+// puts a chain of several together anew for each request.
+func (s *Server) forUsers(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		defer s.prepare(c)()
+		if err := s.limitAddress(c); err != nil {
+			return err
+		}
+		if err := s.authenticate(c); err != nil {
+			return err
+		}
+		if err := s.limitUser(c); err != nil {
+			return err
+		}
+		return next(c)
+	}
+}
+
+// authenticate finds out who sends a request.
+func (s *Server) authenticate(c echo.Context) error {
+	ctx := c.Request().Context()
+	token := bearer(c.Request().Header.Get(echo.HeaderAuthorization))
+	if token == "" {
+		return ErrTokenMissing
+	}
+	if s.auth == nil {
+		return problem.Internal.WithDetail("No authenticator is set.")
+	}
+	id, family, err := s.auth.Authenticate(ctx, token)
+	if err != nil {
+		return err
+	}
+	x := exchangeOf(ctx)
+	x.user, x.family = id, family
+	return nil
 }
 
 // bearer takes the token out of an Authorization header, "" if there is none.

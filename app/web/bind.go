@@ -43,6 +43,9 @@ func Bind(c echo.Context, into any) error {
 
 // isJSON checks the Content-Type.
 func isJSON(header []string) error {
+	if len(header) == 1 && header[0] == echo.MIMEApplicationJSON { // as nearly everybody writes it
+		return nil
+	}
 	if len(header) != 1 {
 		return ErrMediaType
 	}
@@ -66,7 +69,7 @@ func readBody(c echo.Context) ([]byte, error) {
 	ctx := c.Request().Context()
 	interrupt := context.AfterFunc(ctx, func() { _ = rc.SetReadDeadline(time.Now()) }) // the server stops, and cannot wait
 	defer interrupt()
-	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), c.Request().Body, MaxBody))
+	body, err := readAll(c)
 	if err != nil && ctx.Err() != nil {
 		return nil, fmt.Errorf("read the body: %w", ctx.Err())
 	}
@@ -76,7 +79,22 @@ func readBody(c echo.Context) ([]byte, error) {
 	if err != nil {
 		return nil, problem.Malformed.WithDetail("The body did not arrive completely.").WithCause(err)
 	}
+	exchangeOf(ctx).read = true
 	return body, nil
+}
+
+// readAll reads to the end of a body, which net/http must see to use the connection again.
+func readAll(c echo.Context) ([]byte, error) {
+	r := c.Request()
+	if r.ContentLength < 0 || r.ContentLength > MaxBody {
+		return io.ReadAll(http.MaxBytesReader(c.Response(), r.Body, MaxBody))
+	}
+	body := make([]byte, r.ContentLength+1) // the end is one byte further
+	n, err := io.ReadFull(r.Body, body)
+	if ended := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF); ended && int64(n) == r.ContentLength {
+		err = nil
+	}
+	return body[:n], err
 }
 
 // decode is Bind without HTTP.

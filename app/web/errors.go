@@ -118,7 +118,8 @@ func (s *Server) report(c echo.Context, p *problem.Problem, err error) {
 func (s *Server) known(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
-		if s.routes[r.Method+" "+c.Path()] {
+		if s.routes[route{r.Method, c.Path()}] {
+			exchangeOf(r.Context()).route = c.Path()
 			return next(c)
 		}
 		allowed := s.allowed(r)
@@ -139,7 +140,7 @@ func (s *Server) allowed(r *http.Request) []string {
 	for _, m := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
 		c := s.echo.NewContext(nil, nil)
 		s.echo.Router().Find(m, echo.GetPath(r), c)
-		if s.routes[m+" "+c.Path()] {
+		if s.routes[route{m, c.Path()}] {
 			found = append(found, m)
 		}
 	}

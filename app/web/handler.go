@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
@@ -20,41 +21,80 @@ import (
 // headerRequestID names the request in the response and in the log.
 const headerRequestID = "X-Request-Id"
 
-type requestIDKey struct{}
+// exchange is a request and what becomes of it. It is the writer of the answer, and the request's context,
+// by which handlers find it.
+type exchange struct {
+	http.ResponseWriter
+	context.Context
+
+	id     string
+	route  string // the registered pattern, "" for none
+	status int    // 0 until something has been answered
+
+	user   int64 // who is signed in, 0 for nobody
+	family string
+	read   bool // the body, to its end
+}
+
+type exchangeKey struct{}
+
+// Value implements context.Context.
+func (x *exchange) Value(key any) any {
+	if key == (exchangeKey{}) {
+		return x
+	}
+	return x.Context.Value(key)
+}
+
+// exchangeOf returns the exchange that the context belongs to; an empty one if there is none.
+func exchangeOf(ctx context.Context) *exchange {
+	if x, ok := ctx.Value(exchangeKey{}).(*exchange); ok {
+		return x
+	}
+	return &exchange{}
+}
 
 // RequestID is the id under which the request of this context is logged, or "".
-func RequestID(ctx context.Context) string {
-	id, _ := ctx.Value(requestIDKey{}).(string)
-	return id
-}
+func RequestID(ctx context.Context) string { return exchangeOf(ctx).id }
 
-// ServeHTTP names, logs and dispatches a request.
+// ServeHTTP names, logs, counts and dispatches a request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	begin := time.Now()
-	id := requestID(r)
-	w.Header().Set(headerRequestID, id)
-	r = r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id))
+	x := &exchange{ResponseWriter: w, Context: r.Context(), id: requestID(r)}
+	w.Header()[headerRequestID] = []string{x.id}
+	api := r.URL.Path == Base || strings.HasPrefix(r.URL.Path, Base+"/")
+	if api {
+		var cancel context.CancelFunc
+		x.Context, cancel = context.WithTimeout(r.Context(), s.opts.RequestTimeout)
+		defer cancel()
+	} else { // which has deadlines of its own; what an API request before it on this connection has left is not meant for it
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
+	}
+	r = r.WithContext(x)
 	r.RemoteAddr = s.clientAddr(r)
-	rec := &recorder{ResponseWriter: w}
 	defer func() {
 		if cause := recover(); cause != nil {
-			s.panicked(rec, r, cause)
+			s.panicked(x, r, cause)
 		}
-		s.log.DebugContext(r.Context(), "request", "method", r.Method, "path", r.URL.Path, "status", rec.status,
-			"took", time.Since(begin), "client", r.RemoteAddr, "request_id", id)
+		took := time.Since(begin)
+		s.opts.Metrics.observe(answered{r.Method, x.route, x.status}, took)
+		if s.log.Enabled(x, slog.LevelDebug) {
+			s.log.DebugContext(x, "request", "method", r.Method, "path", r.URL.Path, "status", x.status,
+				"took", took, "client", r.RemoteAddr, "request_id", x.id)
+		}
 	}()
-	s.dispatch(rec, r)
+	s.dispatch(x, r, api)
 }
 
-func (s *Server) dispatch(w http.ResponseWriter, r *http.Request) {
-	api := r.URL.Path == Base || strings.HasPrefix(r.URL.Path, Base+"/")
+func (s *Server) dispatch(x *exchange, r *http.Request, api bool) {
 	if !api && r.URL.Path != "/healthz" && r.URL.Path != "/readyz" {
-		if h := s.find(r.URL.Path); h != nil {
-			h.ServeHTTP(w, r)
+		if m := s.find(r.URL.Path); m != nil {
+			x.route = m.prefix
+			m.handler.ServeHTTP(x, r)
 			return
 		}
 	}
-	if s.cors(w, r) {
+	if s.cors(x, r) {
 		return
 	}
 	if r.Method == http.MethodHead { // answered as GET; net/http leaves the body out
@@ -62,18 +102,18 @@ func (s *Server) dispatch(w http.ResponseWriter, r *http.Request) {
 		get.Method = http.MethodGet
 		r = &get
 	}
-	s.echo.ServeHTTP(w, r)
+	s.echo.ServeHTTP(x, r)
 }
 
 // panicked logs a handler's panic and answers 500 if nothing has been answered yet.
-func (s *Server) panicked(w *recorder, r *http.Request, cause any) {
+func (s *Server) panicked(x *exchange, r *http.Request, cause any) {
 	if cause == http.ErrAbortHandler { //nolint:errorlint // compared as net/http does
 		panic(cause)
 	}
 	s.log.ErrorContext(r.Context(), "handler panicked", "method", r.Method, "path", r.URL.Path,
-		"panic", fmt.Sprint(cause), "stack", string(debug.Stack()), "request_id", RequestID(r.Context()))
-	if w.status == 0 {
-		WriteProblem(w, problem.Internal)
+		"panic", fmt.Sprint(cause), "stack", string(debug.Stack()), "request_id", x.id)
+	if x.status == 0 {
+		WriteProblem(x, problem.Internal)
 	}
 }
 
@@ -118,59 +158,58 @@ func (s *Server) trusted(addr netip.Addr) bool {
 	return false
 }
 
-// prepare bounds an API request and marks its answer as nobody else's.
-func (s *Server) prepare(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		r := c.Request()
-		ctx, cancel := context.WithTimeout(r.Context(), s.opts.RequestTimeout)
-		defer cancel()
-		defer c.SetRequest(r) // the error handler must see whether the client has gone, not that we are done
-		c.SetRequest(r.WithContext(ctx))
-		// Slow clients may neither hold a request open by not sending its body, nor by not reading the answer.
-		// Writers without deadlines are those of tests.
-		rc := http.NewResponseController(c.Response())
-		_ = rc.SetWriteDeadline(time.Now().Add(s.opts.RequestTimeout + answerTimeout))
-		defer func() { _ = rc.SetReadDeadline(time.Now().Add(headerTimeout)) }()
-		h := c.Response().Header()
-		h.Set("Cache-Control", "no-store")
-		h.Set("X-Content-Type-Options", "nosniff")
-		return next(c)
-	}
-}
+// Values of headers that every answer of the API has.
+var (
+	noStore = []string{"no-store"}
+	noSniff = []string{"nosniff"}
+)
 
-// recorder remembers the status for the log, and lets WebSocket take the connection over.
-type recorder struct {
-	http.ResponseWriter
-	status int // 0 until something has been answered
+// prepare bounds how long the client of an API request may take, and marks the answer as nobody else's. What it
+// returns is called when the request is done with.
+func (s *Server) prepare(c echo.Context) (done func()) {
+	// Slow clients may neither hold a request open by not sending its body, nor by not reading the answer.
+	// Writers without deadlines are those of tests.
+	rc := http.NewResponseController(c.Response())
+	_ = rc.SetWriteDeadline(time.Now().Add(s.opts.RequestTimeout + answerTimeout))
+	h := c.Response().Header()
+	h["Cache-Control"], h["X-Content-Type-Options"] = noStore, noSniff
+	r := c.Request()
+	return func() {
+		if r.Body != http.NoBody && !exchangeOf(r.Context()).read { // net/http reads what is left of it
+			_ = rc.SetReadDeadline(time.Now().Add(headerTimeout))
+		}
+	}
 }
 
 // Unwrap gives http.ResponseController the writer of net/http.
-func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
 
-func (w *recorder) WriteHeader(status int) {
-	if w.status == 0 && status >= 200 { // 1xx are not the answer
-		w.status = status
+// WriteHeader implements http.ResponseWriter.
+func (x *exchange) WriteHeader(status int) {
+	if x.status == 0 && status >= 200 { // 1xx are not the answer
+		x.status = status
 	}
-	w.ResponseWriter.WriteHeader(status)
+	x.ResponseWriter.WriteHeader(status)
 }
 
-func (w *recorder) Write(b []byte) (int, error) {
-	if w.status == 0 {
-		w.status = http.StatusOK
+// Write implements http.ResponseWriter.
+func (x *exchange) Write(b []byte) (int, error) {
+	if x.status == 0 {
+		x.status = http.StatusOK
 	}
-	return w.ResponseWriter.Write(b)
+	return x.ResponseWriter.Write(b)
 }
 
 // Flush implements http.Flusher for handlers that look for it.
-func (w *recorder) Flush() {
-	_ = http.NewResponseController(w.ResponseWriter).Flush()
+func (x *exchange) Flush() {
+	_ = http.NewResponseController(x.ResponseWriter).Flush()
 }
 
 // Hijack implements http.Hijacker, which WebSocket libraries look for.
-func (w *recorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	conn, rw, err := http.NewResponseController(w.ResponseWriter).Hijack()
+func (x *exchange) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := http.NewResponseController(x.ResponseWriter).Hijack()
 	if err == nil {
-		w.status = http.StatusSwitchingProtocols
+		x.status = http.StatusSwitchingProtocols
 	}
 	return conn, rw, err
 }

@@ -2,6 +2,7 @@ package web
 
 import (
 	"fmt"
+	"math"
 	"net/netip"
 	"strconv"
 	"sync"
@@ -99,30 +100,28 @@ func ClientKey(c echo.Context) string {
 	return prefix.String()
 }
 
-func (s *Server) limitAddress(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		if s.opts.Limits {
-			if wait := s.byAddr.Allow(ClientKey(c)); wait > 0 {
-				return TooMany(wait)
-			}
-		}
-		return next(c)
+func (s *Server) limitAddress(c echo.Context) error {
+	if !s.opts.Limits {
+		return nil
 	}
+	if wait := s.byAddr.Allow(ClientKey(c)); wait > 0 {
+		return TooMany(wait)
+	}
+	return nil
 }
 
-func (s *Server) limitUser(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		if s.opts.Limits {
-			if wait := s.byUser.Allow(strconv.FormatInt(UserID(c), 10)); wait > 0 {
-				return TooMany(wait)
-			}
-		}
-		return next(c)
+func (s *Server) limitUser(c echo.Context) error {
+	if !s.opts.Limits {
+		return nil
 	}
+	if wait := s.byUser.Allow(strconv.FormatInt(UserID(c), 10)); wait > 0 {
+		return TooMany(wait)
+	}
+	return nil
 }
 
-// TooMany is the problem that tells a client to wait.
+// TooMany is the problem that tells a client to wait, for whole seconds: not less than it must.
 func TooMany(wait time.Duration) error {
-	return ErrRateLimited.WithRetryAfter(wait).
-		WithDetail(fmt.Sprintf("Try again in %s.", max(wait.Round(time.Second), time.Second)))
+	wait = time.Duration(math.Ceil(wait.Seconds())) * time.Second
+	return ErrRateLimited.WithRetryAfter(wait).WithDetail(fmt.Sprintf("Try again in %s.", wait))
 }

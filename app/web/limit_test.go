@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"parley/app/problem"
 	"parley/app/web"
 )
 
@@ -101,6 +102,29 @@ func TestRateLimits(t *testing.T) {
 	}
 	refused(t, login.do(s), 429, "rate_limited")
 	require.Equal(t, 200, call{method: "GET", path: "/healthz", from: "192.0.2.9:1"}.do(s).Code, "health is not limited")
+}
+
+// Whoever waits as long as told is let through, and is told the same in words.
+func TestRetryAfterIsEnough(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		c := newClock()
+		rate := 1 / rapid.Float64Range(0.0003, 20).Draw(t, "pause")
+		l := web.NewLimiter(rate, rapid.IntRange(1, 10).Draw(t, "burst"), c.now)
+		for range rapid.IntRange(11, 30).Draw(t, "calls") {
+			c.advance(time.Duration(rapid.IntRange(0, 100).Draw(t, "ms")) * time.Millisecond)
+			wait := l.Allow("a")
+			if wait == 0 {
+				continue
+			}
+			p := problem.From(web.TooMany(wait))
+			require.Equal(t, fmt.Sprintf("Try again in %s.", p.RetryAfter), p.Detail)
+			require.Zero(t, p.RetryAfter%time.Second, "the header has whole seconds")
+			require.Less(t, p.RetryAfter-wait, time.Second, "and not more of them than needed")
+			c.advance(p.RetryAfter)
+			require.Zero(t, l.Allow("a"))
+		}
+	})
 }
 
 func TestLimitsCanBeOff(t *testing.T) {

@@ -59,6 +59,8 @@ type Options struct {
 	Needs []string
 	// Log defaults to no log.
 	Log *slog.Logger
+	// Metrics count requests. Defaults to ones that nobody reads.
+	Metrics *Metrics
 	// Now is the clock of the rate limits. Defaults to time.Now.
 	Now func() time.Time
 }
@@ -75,8 +77,8 @@ type Server struct {
 	byAddr *Limiter
 	health health
 
-	mounts  []mount         // longest prefix first
-	routes  map[string]bool // "METHOD /path" of every API route
+	mounts  []mount        // longest prefix first
+	routes  map[route]bool // that Echo knows
 	onDrain []func(context.Context)
 
 	mu       sync.Mutex
@@ -84,6 +86,9 @@ type Server struct {
 	addr     net.Addr
 	listener *listener // while it serves
 }
+
+// route is a method and the pattern of an address.
+type route struct{ method, path string }
 
 // mount is a handler of another package and the paths it serves.
 type mount struct {
@@ -99,6 +104,9 @@ func New(o Options) *Server {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if o.Metrics == nil {
+		o.Metrics = NewMetrics(nil)
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -110,7 +118,7 @@ func New(o Options) *Server {
 		log:    o.Log,
 		echo:   echo.New(),
 		auth:   o.Auth,
-		routes: make(map[string]bool),
+		routes: make(map[route]bool),
 		health: health{ready: o.Ready, log: o.Log},
 		byUser: NewLimiter(userRate, userBurst, o.Now),
 		byAddr: NewLimiter(addressRate, addressBurst, o.Now),
@@ -128,14 +136,14 @@ func (s *Server) route() {
 	e.HTTPErrorHandler = s.fail
 	e.OnAddRouteHandler = func(_ string, r echo.Route, _ echo.HandlerFunc, _ []echo.MiddlewareFunc) {
 		if r.Method != echo.RouteNotFound {
-			s.routes[r.Method+" "+r.Path] = true
+			s.routes[route{r.Method, r.Path}] = true
 		}
 	}
 	e.Use(s.known)
 	e.GET("/healthz", s.health.alive)
 	e.GET("/readyz", s.health.check)
-	s.public = e.Group(Base, s.prepare, s.limitAddress)
-	s.api = e.Group(Base, s.prepare, s.limitAddress, s.authenticate, s.limitUser)
+	s.public = e.Group(Base, s.forEverybody)
+	s.api = e.Group(Base, s.forUsers)
 }
 
 // API is where routes that need a signed-in user are attached, under Base.
@@ -147,10 +155,9 @@ func (s *Server) Public() *echo.Group { return s.public }
 // Routes lists what is served below Base, as "GET /groups/:groupId", sorted. It is complete when every component is initialized.
 func (s *Server) Routes() []string {
 	var all []string
-	for route := range s.routes {
-		method, path, _ := strings.Cut(route, " ")
-		if below, ok := strings.CutPrefix(path, Base); ok {
-			all = append(all, method+" "+below)
+	for r := range s.routes {
+		if below, ok := strings.CutPrefix(r.path, Base); ok {
+			all = append(all, r.method+" "+below)
 		}
 	}
 	slices.Sort(all)
@@ -238,10 +245,10 @@ func (s *Server) Addr() net.Addr {
 }
 
 // find returns the mount that serves path, if any.
-func (s *Server) find(path string) http.Handler {
-	for _, m := range s.mounts {
+func (s *Server) find(path string) *mount {
+	for i, m := range s.mounts {
 		if strings.HasPrefix(path, m.prefix) || path+"/" == m.prefix {
-			return m.handler
+			return &s.mounts[i]
 		}
 	}
 	return nil
