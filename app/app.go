@@ -99,6 +99,7 @@ func (s *server) foundation(secret []byte) (err error) {
 		Limits:         s.cfg.Limits.Enabled,
 		Translate:      translate,
 		Ready:          func(ctx context.Context) map[string]error { return s.node.Check(ctx) },
+		Metrics:        web.NewMetrics(s.metrics),
 		Log:            s.log,
 	})
 	return nil
