@@ -96,6 +96,13 @@ func (a *API) Start(ctx context.Context) error {
 // Stop implements registry.Module.
 func (a *API) Stop(context.Context) error { return nil }
 
+// promised is the answer to a sender.
+type promised struct {
+	Hash       string     `json:"hash"`
+	ChannelID  int64      `json:"channelId"`
+	AcceptedAt event.Time `json:"acceptedAt"`
+}
+
 // acceptTimeout is how long a sender waits for the promise that its message is kept.
 const acceptTimeout = 10 * time.Second
 
@@ -133,7 +140,7 @@ func (a *API) send(c echo.Context) error {
 		return p
 	}
 	a.metrics.accepted(begun)
-	return c.JSON(http.StatusAccepted, map[string]any{"hash": body.Hash, "channelId": channelID, "acceptedAt": accepted})
+	return c.JSON(http.StatusAccepted, promised{body.Hash, channelID, accepted})
 }
 
 // promise returns nil once the message cannot get lost any more.
