@@ -42,5 +42,5 @@ func measureIdle(ctx context.Context, b *bench) error {
 			b.add(server.Title()+", connected only", 0, "KiB/connection, resident", kib)
 		}
 	}
-	return nil
+	return b.measureSubscribed(ctx)
 }

@@ -18,8 +18,15 @@ type row struct {
 // rows are all measurements, in the order in which they are made and reported.
 func rows() []row {
 	return []row{
+		{"closed", "closed loop of 64 senders, 100 members online, 5 channels", "", measureClosed},
+		{"paced", "200 messages/s, 100 members online, 5 channels", "", measurePaced},
+		{"rates", "latency against rate, 100 members online, 5 channels", "messages/s", measureRates},
+		{"members", "closed loop of 64 senders, and cost at 50 messages/s, split roles", "members", measureMembers},
 		{"fanout", "the layer that holds connections, alone", "", measureFanout},
 		{"idle", "memory of a connection that does nothing", "", measureIdle},
+		{"storm", "users × 20 channels connect at once", "", measureStorm},
+		{"reconnect", "one of two socket servers is killed", "", measureReconnect},
+		{"workers", "a second worker is added, one of two is killed", "", measureWorkers},
 	}
 }
 

@@ -73,12 +73,17 @@ func (l *Lab) Database(ctx context.Context) (dbURL string, drop func(), err erro
 
 // SQL runs a statement on the server's own database.
 func (l *Lab) SQL(ctx context.Context, statement string) error {
-	conn, err := pgx.Connect(ctx, l.Postgres)
+	return Execute(ctx, l.Postgres, statement)
+}
+
+// Execute runs statements on a database.
+func Execute(ctx context.Context, dbURL, statements string) error {
+	conn, err := pgx.Connect(ctx, dbURL)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = conn.Close(ctx) }() // nothing is left to lose
-	_, err = conn.Exec(ctx, statement)
+	_, err = conn.Exec(ctx, statements)
 	return err
 }
 

@@ -6,7 +6,7 @@ import (
 	"maps"
 	"os/exec"
 	"slices"
-	"strings"
+	"time"
 )
 
 // Shape is a way of deploying Parley.
@@ -40,6 +40,9 @@ type Deployment struct {
 	started   int
 	cleanup   []func()
 }
+
+// allRoles is the name of a process that plays every role.
+const allRoles = "all roles"
 
 // partitions is the default of message.partitions.
 const partitions = 16
@@ -107,11 +110,14 @@ func (d *Deployment) Add(ctx context.Context, role string) (*Process, error) {
 	cmd := d.command(context.WithoutCancel(ctx), role, "serve")
 	cmd.Env = append(cmd.Env, "PARLEY_HTTP_ADDR="+addr, "PARLEY_ADMIN_ADDR="+admin)
 	d.started++
-	p, err := Spawn("parley "+role, cmd, d.lab.file(fmt.Sprintf("%s-%d.log", d.name, d.started)))
+	name := role
+	if role == "" {
+		name = allRoles
+	}
+	p, err := Spawn(name, cmd, d.lab.file(fmt.Sprintf("%s-%d.log", d.name, d.started)))
 	if err != nil {
 		return nil, err
 	}
-	p.Name = strings.TrimSpace(p.Name)
 	p.Addr, p.Admin = addr, admin
 	d.Processes = append(d.Processes, p)
 	return p, p.Ready(ctx, "/readyz")
@@ -137,12 +143,18 @@ func (d *Deployment) command(ctx context.Context, role string, args ...string) *
 func (d *Deployment) Role(role string) []*Process {
 	var found []*Process
 	for _, p := range d.Processes {
-		if p.Name == "parley" || p.Name == "parley "+role {
+		if p.Name == allRoles || p.Name == role {
 			found = append(found, p)
 		}
 	}
 	return found
 }
+
+// Title is what reports call it.
+func (d *Deployment) Title() string { return "Parley, " + d.Shape.Title }
+
+// All returns all processes.
+func (d *Deployment) All() []*Process { return d.Processes }
 
 // API is the address for requests.
 func (d *Deployment) API() string { return "http://" + d.Role("api")[0].Addr }
@@ -164,4 +176,43 @@ func (d *Deployment) Stop() {
 	for _, clean := range d.cleanup {
 		clean()
 	}
+}
+
+// Kill ends one of the processes as a crash would.
+func (d *Deployment) Kill(p *Process) {
+	p.Kill()
+	d.Processes = slices.DeleteFunc(d.Processes, func(other *Process) bool { return other == p })
+}
+
+// RestartSockets replaces the processes that hold connections: everything, where there is just one process.
+func (d *Deployment) RestartSockets(ctx context.Context) error {
+	for _, p := range d.Role("socket") {
+		d.Kill(p)
+		role := p.Name
+		if role == allRoles {
+			role = ""
+		}
+		if _, err := d.Add(ctx, role); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Await waits until a metric, summed over all processes, has reached a value.
+func (d *Deployment) Await(ctx context.Context, patience time.Duration, metric string, value float64) error {
+	return Until(ctx, patience, func() error {
+		sum := 0.0
+		for _, p := range d.Processes {
+			values, err := p.Metrics(ctx)
+			if err != nil {
+				return err
+			}
+			sum += values[metric]
+		}
+		if sum < value {
+			return fmt.Errorf("%s is %v, not %v", metric, sum, value)
+		}
+		return nil
+	})
 }

@@ -32,10 +32,10 @@ type Process struct {
 	done chan struct{}
 }
 
-// Spawn starts a command whose output goes into the file log.
+// Spawn starts a command whose output goes into the file log; without one, where the command says.
 func Spawn(name string, cmd *exec.Cmd, log string) (*Process, error) {
 	p := &Process{Name: name, cmd: cmd, log: log, done: make(chan struct{})}
-	if cmd.Stdout == nil {
+	if log != "" {
 		out, err := os.Create(log) //nolint:gosec // in a throwaway directory
 		if err != nil {
 			return nil, err

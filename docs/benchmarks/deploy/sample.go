@@ -80,8 +80,11 @@ func cpu(pid int) (name string, used time.Duration, err error) {
 }
 
 // CPU is the CPU time that the process has used.
-func (p *Process) CPU() time.Duration {
-	_, used, err := cpu(p.PID())
+func (p *Process) CPU() time.Duration { return CPU(p.PID()) }
+
+// CPU is the CPU time that a process has used; 0 if there is no such process.
+func CPU(pid int) time.Duration {
+	_, used, err := cpu(pid)
 	if err != nil {
 		return 0
 	}

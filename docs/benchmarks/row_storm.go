@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"parley/docs/benchmarks/deploy"
+)
+
+// crowd is the load of a connect storm: everybody connects at once, and is in every channel.
+func (b *bench) crowd() load {
+	return load{users: choose(b, 1000, 200), channels: 20, connectOnly: true, duration: choose(b, 5*time.Second, 2*time.Second)}
+}
+
+// stormMetric is the time from the first dial.
+const stormMetric = "until the last one is subscribed, s"
+
+// measureStorm connects everybody at once to socket servers that nobody was connected to before. It begins with a run that only
+// signs everybody up.
+func measureStorm(ctx context.Context, b *bench) error {
+	err := b.inEach(ctx, func(t target) error {
+		l := b.crowd()
+		for run := range b.runs() + 1 {
+			if err := restartSockets(ctx, t); err != nil {
+				return err
+			}
+			o, err := b.drive(ctx, t, l)
+			if err != nil {
+				return err
+			}
+			if run == 0 {
+				continue
+			}
+			b.add(t.Title(), 0, stormMetric, o.Connect.StormMS/1000)
+			b.add(t.Title(), 0, "connections dropped", float64(o.Connect.Disconnects))
+		}
+		return nil
+	})
+	return errors.Join(err, b.tinodeStorm(ctx))
+}
+
+// restarter is a target whose socket servers can be started anew.
+type restarter interface {
+	RestartSockets(ctx context.Context) error
+}
+
+func restartSockets(ctx context.Context, t target) error {
+	if r, ok := t.(restarter); ok {
+		return r.RestartSockets(ctx)
+	}
+	return nil
+}
+
+// measureReconnect kills one of two socket servers. Its clients come back as official ones do, after a pause that is chosen at random, and try
+// both addresses, of which one does not answer any more.
+func measureReconnect(ctx context.Context, b *bench) error {
+	return b.with(ctx, deploy.Split, func(t target) error {
+		d, ok := t.(*deploy.Deployment)
+		if !ok {
+			return errors.New("not a deployment of Parley")
+		}
+		for range b.runs() {
+			l := b.crowd()
+			l.duration = 12 * time.Second
+			l.during = func(ctx context.Context) error {
+				victim := d.Role("socket")[0]
+				if err := d.Await(ctx, time.Minute, "parley_socket_connections", float64(l.users)); err != nil {
+					return err
+				}
+				d.Kill(victim)
+				return nil
+			}
+			o, err := b.drive(ctx, t, l)
+			if err != nil {
+				return err
+			}
+			b.add(t.Title(), 0, "clients that lost their server", float64(o.Connect.Reconnects))
+			b.add(t.Title(), 0, "SUBSCRIBED again, p50, s", o.Connect.ReconnectMS.P50MS/1000)
+			b.add(t.Title(), 0, "the last one, s", o.Connect.ReconnectMS.MaxMS/1000)
+			b.add(t.Title(), 0, "others dropped", float64(o.Connect.Disconnects-o.Connect.Reconnects))
+			if _, err := d.Add(ctx, "socket"); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// measureSubscribed is the memory of connections through the whole program.
+func (b *bench) measureSubscribed(ctx context.Context) error {
+	return b.with(ctx, deploy.Split, func(t target) error {
+		d, ok := t.(*deploy.Deployment)
+		if !ok {
+			return errors.New("not a deployment of Parley")
+		}
+		l := b.crowd()
+		setup := fmt.Sprintf("Parley socket role, %d users subscribed to %d channels", l.users, l.channels)
+		for run := range b.runs() + 1 { // the first one signs everybody up
+			if err := d.RestartSockets(ctx); err != nil {
+				return err
+			}
+			before, err := memory(ctx, d.Role("socket"))
+			if err != nil {
+				return err
+			}
+			var after usage
+			l.duration = 12 * time.Second
+			l.during = func(ctx context.Context) error {
+				if err := d.Await(ctx, time.Minute, "parley_socket_connections", float64(l.users)); err != nil {
+					return err
+				}
+				after, err = memory(ctx, d.Role("socket"))
+				return err
+			}
+			if _, err := b.drive(ctx, t, l); err != nil {
+				return err
+			}
+			if run > 0 {
+				b.add(setup, 0, "KiB/connection, resident", (after.resident-before.resident)/float64(l.users)/1024)
+				b.add(setup, 0, "in use (heap and stacks)", (after.inUse-before.inUse)/float64(l.users)/1024)
+			}
+		}
+		return nil
+	})
+}
+
+// usage is memory, in bytes.
+type usage struct{ resident, inUse float64 }
+
+// memory is what processes use when their garbage is collected. The runtime gives memory back bit by bit, so it is given some time.
+func memory(ctx context.Context, processes []*deploy.Process) (usage, error) {
+	var u usage
+	for range 8 {
+		for _, p := range processes {
+			if err := p.Collect(ctx); err != nil {
+				return u, err
+			}
+		}
+		select {
+		case <-time.After(500 * time.Millisecond):
+		case <-ctx.Done():
+			return u, ctx.Err()
+		}
+	}
+	for _, p := range processes {
+		resident, err := p.Resident()
+		if err != nil {
+			return u, err
+		}
+		values, err := p.Metrics(ctx)
+		if err != nil {
+			return u, err
+		}
+		u.resident += resident
+		u.inUse += values["go_memstats_heap_inuse_bytes"] + values["go_memstats_stack_inuse_bytes"]
+	}
+	return u, nil
+}
