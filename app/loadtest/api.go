@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 )
@@ -106,6 +107,9 @@ func (a *api) once(ctx context.Context, method, path string, header http.Header,
 		req.Header = header
 	}
 	answer, err := a.client.Do(req)
+	if failed := (*url.Error)(nil); errors.As(err, &failed) {
+		return failed.Err // the caller knows the rest
+	}
 	if err != nil {
 		return err
 	}

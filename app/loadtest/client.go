@@ -362,7 +362,7 @@ func (c *client) catchUpAll(ctx context.Context) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for i := range c.sequences {
-		c.sequences[i].done = due
+		c.sequences[i].caughtUp(due)
 	}
 	return nil
 }

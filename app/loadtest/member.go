@@ -40,13 +40,16 @@ type session struct {
 	ExpiresAt    time.Time `json:"expiresAt"`
 }
 
-// minLife is taken for the life of a token that is over already by this machine's clock, which must be wrong then.
-const minLife = 30 * time.Second
+// unknownLife is taken for the life of a token that is over already by this machine's clock, which must be wrong then.
+const unknownLife = 30 * time.Second
 
 func (m *member) keep(s session) {
 	m.id = s.User.ID
 	now := time.Now()
-	life := max(s.ExpiresAt.Sub(now), minLife)
+	life := s.ExpiresAt.Sub(now)
+	if life <= 0 {
+		life = unknownLife
+	}
 	m.tokens.Store(&tokens{
 		access: s.AccessToken, refresh: s.RefreshToken, renewAt: now.Add(life * 2 / 3),
 		header: http.Header{

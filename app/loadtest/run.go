@@ -62,7 +62,11 @@ func Run(ctx context.Context, o Options) (report *Report, err error) {
 	if o.Cleanup {
 		defer func() { err = errors.Join(err, r.cleanup(ctx)) }()
 	}
-	return r.carryOut(ctx)
+	report, err = r.carryOut(ctx)
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("interrupted: %w", context.Cause(ctx))
+	}
+	return report, err
 }
 
 func newRun(o Options) *run {
@@ -96,9 +100,6 @@ func (r *run) carryOut(ctx context.Context) (*Report, error) {
 		r.watch(ctx, func() { sleep(ctx, r.options.Duration) })
 	} else if err := r.load(ctx, report); err != nil {
 		return nil, err
-	}
-	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("interrupted: %w", err)
 	}
 	report.Connect = r.connectReport()
 	report.Sending = r.sendingReport()
@@ -144,9 +145,6 @@ func (r *run) awaitSubscribed(ctx context.Context) error {
 		case <-c.subscribed:
 			r.options.Step(i+1, len(r.clients), "connections")
 		case <-ctx.Done():
-			if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
-				return fmt.Errorf("interrupted: %w", ctx.Err())
-			}
 			return fmt.Errorf("%d of %d members are subscribed after %s%s", r.subscribedTimes.read().total, len(r.clients),
 				r.options.Patience, r.errorsText())
 		}

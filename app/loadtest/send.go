@@ -233,7 +233,7 @@ func (r *run) settle(ctx context.Context, end time.Time) outcome {
 			return result
 		}
 		if !sleep(ctx, lookAgain) {
-			return outcome{err: fmt.Errorf("interrupted: %w", ctx.Err())}
+			return outcome{err: ctx.Err()}
 		}
 	}
 }

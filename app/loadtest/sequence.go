@@ -25,6 +25,7 @@ type sequence struct {
 	first, last int64  // what the connection was sent first, and highest; 0: nothing yet
 	skipped     []span // what the connection was not sent between them
 	due, done   int    // how often the history was to be read, and was; while there is a difference, a jump is no surprise
+	excused     int64  // up to here a jump is no surprise, since the history was read in place of it
 
 	jumps []jump // of the connection, without an explanation so far
 }
@@ -34,6 +35,7 @@ type jump struct {
 	at   time.Duration
 	over span
 	open int64 // how many of them have not come late
+	past bool  // of an earlier connection, over which nothing comes any more
 }
 
 // verdict on one arrival.
@@ -61,7 +63,13 @@ func (s *sequence) arrive(seq int64, print uint64, now time.Duration) (verdict a
 			s.jump(span{s.last + 1, seq - 1}, now)
 		}
 		s.last = seq
-	case take(&s.skipped, seq) || seq < s.first:
+	case seq < s.first:
+		if seq+1 < s.first {
+			s.skipped = append(s.skipped, span{seq + 1, s.first - 1})
+		}
+		s.first = seq
+		verdict = arrivedLate
+	case take(&s.skipped, seq):
 		s.late(seq)
 		verdict = arrivedLate
 	default:
@@ -72,15 +80,16 @@ func (s *sequence) arrive(seq int64, print uint64, now time.Duration) (verdict a
 
 func (s *sequence) jump(over span, now time.Duration) {
 	s.skipped = append(s.skipped, over)
-	if s.due == s.done {
-		s.jumps = append(s.jumps, jump{now, over, over.to - over.from + 1})
+	over.from = max(over.from, s.excused+1)
+	if s.due == s.done && over.from <= over.to {
+		s.jumps = append(s.jumps, jump{now, over, over.to - over.from + 1, false})
 	}
 }
 
 // late takes a number back from the jump over it: that one was not missed, but reordered.
 func (s *sequence) late(seq int64) {
 	for i, j := range s.jumps {
-		if seq < j.over.from || seq > j.over.to {
+		if j.past || seq < j.over.from || seq > j.over.to {
 			continue
 		}
 		if s.jumps[i].open--; s.jumps[i].open == 0 {
@@ -118,7 +127,13 @@ func (s *sequence) missing() (after int64) {
 func (s *sequence) reconnected() {
 	s.first, s.last, s.skipped = 0, 0, nil
 	s.due++
+	for i := range s.jumps {
+		s.jumps[i].past = true
+	}
 }
+
+// caughtUp means that the history was read for the given reason, counted by due, and for all before.
+func (s *sequence) caughtUp(due int) { s.done, s.excused = due, s.top }
 
 // resync means that the server has said that something may be missing: jumps are explained, those of a moment ago too.
 func (s *sequence) resync(now time.Duration) {
