@@ -48,6 +48,8 @@ type Tokens struct {
 	ttl    time.Duration
 	now    func() time.Time
 	parser *jwt.Parser
+
+	verified verified
 }
 
 // payload is the body of a token.
@@ -100,6 +102,22 @@ func (t *Tokens) Issue(userID int64, family string, ttl time.Duration) (token st
 
 // Verify reads a token. It fails with ErrTokenMissing, ErrTokenExpired or ErrTokenInvalid.
 func (t *Tokens) Verify(token string) (Claims, error) {
+	if claims, ok := t.verified.get(token); ok {
+		if !t.now().Before(claims.ExpiresAt) {
+			return Claims{}, ErrTokenExpired
+		}
+		return claims, nil
+	}
+	claims, err := t.verify(token)
+	if err != nil {
+		return Claims{}, err
+	}
+	t.verified.put(token, claims)
+	return claims, nil
+}
+
+// verify is Verify without memory.
+func (t *Tokens) verify(token string) (Claims, error) {
 	switch {
 	case token == "":
 		return Claims{}, ErrTokenMissing
