@@ -2,6 +2,8 @@ package message
 
 import (
 	"fmt"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -16,11 +18,11 @@ import (
 // eagerReaders is the default of message.eager_recipients.
 const eagerReaders = 1000
 
-// crowdChannels is how many channels a group made by crowd has, ids 1 to crowdChannels.
+// crowdChannels is how many channels chatter is spread over.
 const crowdChannels = 5
 
-// crowd makes users 1 to members, all in group 1 with its public channels.
-func crowd(t testing.TB, db *store.Store, members int) {
+// crowd makes users 1 to members, all in group 1, which has public channels numbered from 1.
+func crowd(t testing.TB, db *store.Store, members, channels int) {
 	t.Helper()
 	const numbers = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) "
 	require.NoError(t, db.Write(t.Context(), func(tx *gorm.DB) error {
@@ -31,7 +33,7 @@ func crowd(t testing.TB, db *store.Store, members int) {
 			{"INSERT INTO groups (id, name, created_at) SELECT i, 'group', 0 FROM n", 1},
 			{"INSERT INTO users (id, username, display_name, password_hash, created_at) SELECT i, 'user' || i, 'User', '', 0 FROM n", members},
 			{"INSERT INTO group_members (group_id, user_id, role, joined_at) SELECT 1, i, 'member', 0 FROM n", members},
-			{"INSERT INTO channels (id, group_id, name, created_at) SELECT i, 1, 'channel' || i, 0 FROM n", crowdChannels},
+			{"INSERT INTO channels (id, group_id, name, created_at) SELECT i, 1, 'channel' || i, 0 FROM n", channels},
 		} {
 			if err := tx.Exec(numbers+fill.statement, fill.count).Error; err != nil {
 				return err
@@ -94,7 +96,7 @@ func benchmarkPersist(b *testing.B, dialect store.Dialect, members, size int) {
 	}
 	registry := prometheus.NewRegistry()
 	db := storetest.OpenCounted(b, url(b), store.NewMetrics(registry))
-	crowd(b, db, members)
+	crowd(b, db, members, crowdChannels)
 	s := NewStore(db, eagerReaders, nil)
 	before := statementsWritten(b, registry)
 	b.ReportAllocs()
@@ -113,4 +115,55 @@ func benchmarkPersist(b *testing.B, dialect store.Dialect, members, size int) {
 	b.ReportMetric(messages/b.Elapsed().Seconds(), "msgs/s")
 	b.ReportMetric(rows/b.Elapsed().Seconds(), "rows/s")
 	b.ReportMetric((statementsWritten(b, registry)-before)/messages, "statements/msg")
+}
+
+// BenchmarkPartitions keeps what 16 partitions hand over at once, each in batches of 4: each in a transaction of its own,
+// and with what waits merged into one.
+func BenchmarkPartitions(b *testing.B) {
+	for _, dialect := range []store.Dialect{store.SQLite, store.Postgres} {
+		for _, merged := range []bool{false, true} {
+			b.Run(fmt.Sprintf("store=%s/merged=%t", dialect, merged), func(b *testing.B) {
+				benchmarkPartitions(b, dialect, merged)
+			})
+		}
+	}
+}
+
+func benchmarkPartitions(b *testing.B, dialect store.Dialect, merged bool) {
+	const (
+		partitions = 16
+		size       = 4
+		members    = 100
+	)
+	url := storetest.SQLiteURL
+	if dialect == store.Postgres {
+		url = storetest.PostgresURL
+	}
+	db := storetest.Open(b, url(b))
+	crowd(b, db, members, partitions)
+	keeper := Keeper(NewStore(db, eagerReaders, nil))
+	if merged {
+		keeper = NewCommitter(keeper)
+	}
+	var batches atomic.Int64
+	b.ReportAllocs()
+	b.ResetTimer()
+	var all sync.WaitGroup
+	for p := range partitions {
+		all.Go(func() {
+			for n := batches.Add(1); n <= int64(b.N); n = batches.Add(1) {
+				sends := chatter(int(n), size, members)
+				for i := range sends {
+					sends[i].ChannelID = int64(p + 1)
+				}
+				if _, err := keeper.Persist(b.Context(), sends); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	b.StopTimer()
+	b.ReportMetric(float64(b.N*size)/b.Elapsed().Seconds(), "msgs/s")
 }
