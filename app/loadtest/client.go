@@ -228,11 +228,13 @@ func (c *client) arrived(payload []byte, now time.Duration, isSent bool) {
 			return
 		}
 	}
+	var verdict arrival
+	var isNew bool
 	if isSent && rec != nil && d.seq <= s.last && rec.is(flagRepeated) {
-		s.learn(d.seq, print) // it was sent twice, so it may be confirmed twice
-		return
+		isNew = s.learn(d.seq, print) // it was sent twice, so it may be confirmed twice, and late
+	} else {
+		verdict, isNew = s.arrive(d.seq, print, now)
 	}
-	verdict, isNew := s.arrive(d.seq, print, now)
 	switch verdict {
 	case arrivedLate:
 		c.faults.Reordered++
