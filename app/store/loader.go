@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"runtime/debug"
 	"strconv"
 	"sync"
@@ -101,6 +102,7 @@ func (l *Loader[K, V]) leave(q *load[K, V]) {
 // run makes one query after the other while there are calls.
 func (l *Loader[K, V]) run() {
 	for {
+		runtime.Gosched() // those who are on their way to call may come along
 		ctx, q := l.next()
 		if q == nil {
 			return
