@@ -37,13 +37,14 @@ type Worker struct {
 	bus        WorkerBus
 	sharer     Sharer
 	partitions int
+	metrics    *WorkerMetrics
 	log        *slog.Logger
 	host       registry.Host
 }
 
 // NewWorker makes the component "message.worker".
-func NewWorker(k Keeper, b WorkerBus, s Sharer, partitions int, log *slog.Logger) *Worker {
-	return &Worker{keeper: k, bus: b, sharer: s, partitions: partitions, log: log.With("component", "message.worker")}
+func NewWorker(k Keeper, b WorkerBus, s Sharer, partitions int, m *WorkerMetrics, log *slog.Logger) *Worker {
+	return &Worker{keeper: k, bus: b, sharer: s, partitions: partitions, metrics: m, log: log.With("component", "message.worker")}
 }
 
 // Name implements registry.Module.
@@ -102,13 +103,18 @@ func (w *Worker) GaveUp(ctx context.Context, msg bus.Message, cause error) error
 	w.log.Error("a message could not be kept and goes to the dead-letter queue", "key", msg.Key, "error", cause)
 	s, err := event.Decode[event.Send](msg, event.TypeSend)
 	if err != nil {
+		w.metrics.givenUp.Inc()
 		return nil //nolint:nilerr // nobody can be told: what cannot be read names no sender
 	}
 	failed, err := failure(s, ErrNotKept)
 	if err != nil {
 		return err
 	}
-	return w.bus.Publish(ctx, failed)
+	if err := w.bus.Publish(ctx, failed); err != nil {
+		return err
+	}
+	w.metrics.givenUp.Inc()
+	return nil
 }
 
 // transient marks errors that are no fault of the messages: the worker waits and goes on by itself.

@@ -62,7 +62,7 @@ func TestWorkPublishesOncePerChannel(t *testing.T) {
 	outcomes := []Outcome{kept(2, 4, 7), kept(3, 1, 7), {Refused: ErrNotMember}, kept(2, 5, 9), kept(2, 6, 7)}
 	keeper := keeperFunc(func(sends []event.Send) ([]Outcome, error) { return outcomes, nil })
 	b := &workerBus{}
-	w := NewWorker(keeper, b, nil, 1, discard)
+	w := NewWorker(keeper, b, nil, 1, NewWorkerMetrics(nil), discard)
 	accepted := time.UnixMilli(1_700_000_000_123)
 	var batch []bus.Message
 	for i := range outcomes {
@@ -142,7 +142,7 @@ func TestWorkTellsWhoIsToBlame(t *testing.T) {
 		"not a message":        {fine, nil, bus.Message{Type: event.TypeSend, Body: []byte("{")}, false},
 		"another type":         {fine, nil, bus.Message{Type: "x", Body: []byte("{}")}, false},
 	} {
-		err := NewWorker(tc.keeper, &workerBus{err: tc.publish}, nil, 1, discard).Work(t.Context(), []bus.Message{tc.msg})
+		err := NewWorker(tc.keeper, &workerBus{err: tc.publish}, nil, 1, NewWorkerMetrics(nil), discard).Work(t.Context(), []bus.Message{tc.msg})
 		require.Error(t, err, name)
 		require.Equal(t, tc.transient, errors.Is(err, bus.ErrTransient), name)
 	}
@@ -151,7 +151,7 @@ func TestWorkTellsWhoIsToBlame(t *testing.T) {
 func TestGaveUpTellsTheSender(t *testing.T) {
 	t.Parallel()
 	b := &workerBus{}
-	w := NewWorker(nil, b, nil, 1, discard)
+	w := NewWorker(nil, b, nil, 1, NewWorkerMetrics(nil), discard)
 	require.NoError(t, w.GaveUp(t.Context(), incoming(t, event.Send{SenderID: 7, ChannelID: 2, Hash: "a"}), errors.New("cause")))
 	require.Len(t, b.published, 1)
 	require.Equal(t, "user:7", b.published[0].Key)
