@@ -95,8 +95,8 @@ func (c *client) dialFailed(ctx context.Context, err error) {
 	kind := "connect: " + cause(err)
 	if refused := (*connectError)(nil); errors.As(err, &refused) {
 		kind = "connect: " + refused.code
-		if used := c.tokens.Load(); refused.code == "token_expired" {
-			err = c.renew(ctx, used)
+		if refused.code == "token_expired" {
+			c.renewOrNote(ctx, c.tokens.Load())
 		}
 	}
 	c.run.noteError(kind)
@@ -215,7 +215,7 @@ func (c *client) arrived(payload []byte, now time.Duration, isSent bool) {
 		c.unreadable()
 		return
 	}
-	print, n, rec := c.run.ledger.fingerprint(d)
+	mark, n, rec := c.run.ledger.fingerprint(d)
 	if isSent && rec != nil {
 		rec.set(flagConfirmed)
 	}
@@ -231,9 +231,9 @@ func (c *client) arrived(payload []byte, now time.Duration, isSent bool) {
 	var verdict arrival
 	var isNew bool
 	if isSent && rec != nil && d.seq <= s.last && rec.is(flagRepeated) {
-		isNew = s.learn(d.seq, print) // it was sent twice, so it may be confirmed twice, and late
+		isNew = s.learn(d.seq, mark) // it was sent twice, so it may be confirmed twice, and late
 	} else {
-		verdict, isNew = s.arrive(d.seq, print, now)
+		verdict, isNew = s.arrive(d.seq, mark, now)
 	}
 	switch verdict {
 	case arrivedLate:
@@ -392,11 +392,11 @@ func (c *client) catchUpOne(ctx context.Context, s *sequence, last int64) error 
 
 // learn takes a message from the history.
 func (c *client) learn(s *sequence, m historic) {
-	print, n, rec := c.run.ledger.fingerprint(m.delivery())
+	mark, n, rec := c.run.ledger.fingerprint(m.delivery())
 	if rec != nil && m.SenderID == c.id {
 		rec.set(flagConfirmed)
 	}
-	if !s.learn(m.Seq, print) {
+	if !s.learn(m.Seq, mark) {
 		return
 	}
 	c.known.Add(1)
@@ -440,4 +440,13 @@ func (c *client) authenticate() {
 	if conn != nil {
 		_ = conn.write(packetEvent+"0", mustJSON([]any{event.Auth, map[string]string{"token": c.tokens.Load().access}})) // else its end is noticed
 	}
+}
+
+// renewOrNote replaces tokens, and counts it as a failure if it cannot.
+func (c *client) renewOrNote(ctx context.Context, used *tokens) bool {
+	err := c.renew(ctx, used)
+	if err != nil {
+		c.run.noteError("renew a token: " + cause(err))
+	}
+	return err == nil
 }

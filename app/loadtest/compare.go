@@ -16,9 +16,9 @@ type history struct {
 
 // entry is a message of the history.
 type entry struct {
-	seq   int64
-	n     int64 // the message's number, -1 if it is not one of this run
-	print uint64
+	seq  int64
+	n    int64 // the message's number, -1 if it is not one of this run
+	mark uint64
 }
 
 // readHistories reads on in every channel, as the first member of each.
@@ -40,12 +40,12 @@ func (r *run) readHistory(ctx context.Context, ch *channel) error {
 			return err
 		}
 		for _, m := range p.Messages {
-			print, n, rec := r.ledger.fingerprint(m.delivery())
+			mark, n, rec := r.ledger.fingerprint(m.delivery())
 			if rec == nil {
 				n = -1
 			}
-			h.entries = append(h.entries, entry{m.Seq, n, print})
-			h.sum += print
+			h.entries = append(h.entries, entry{m.Seq, n, mark})
+			h.sum += mark
 			if m.Seq != h.top+1 {
 				h.gaps++
 			}
@@ -166,7 +166,7 @@ func (s *sequence) unknown(h *history, incomplete []bool) (lost int, sum uint64)
 			continue // known
 		}
 		lost++
-		sum += e.print
+		sum += e.mark
 		if e.n >= 0 {
 			incomplete[e.n] = true
 		}

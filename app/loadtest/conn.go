@@ -74,6 +74,9 @@ func dialConn(ctx context.Context, base, token string, clock clock, buffers *wri
 	}
 	address := "ws" + strings.TrimPrefix(base, "http") + "/socket.io/?EIO=4&transport=websocket"
 	ws, answer, err := dialer.DialContext(ctx, address, nil)
+	if answer != nil {
+		defer answer.Body.Close()
+	}
 	if err != nil {
 		if answer != nil && answer.StatusCode != http.StatusSwitchingProtocols {
 			return nil, &refusal{status: answer.StatusCode}
@@ -90,7 +93,10 @@ func dialConn(ctx context.Context, base, token string, clock clock, buffers *wri
 			_ = ws.Close()
 		}
 	}()
-	return c, c.join(token)
+	if err = c.join(token); err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 // join is the handshake of Engine.IO and of Socket.IO.

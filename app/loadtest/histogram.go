@@ -52,8 +52,7 @@ func (s *shard) record(d time.Duration) {
 	us := max(d.Microseconds(), 0)
 	s.counts[bucketOf(us)].Add(1)
 	s.sum.Add(us)
-	for old := s.max.Load(); us > old && !s.max.CompareAndSwap(old, us); old = s.max.Load() {
-	}
+	raise(&s.max, us)
 }
 
 // counts is what a histogram held at a moment.

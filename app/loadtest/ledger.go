@@ -26,8 +26,7 @@ const (
 
 func (r *record) is(flag uint32) bool { return r.flags.Load()&flag != 0 }
 
-// set sets a flag, and reports whether it was not set before.
-func (r *record) set(flag uint32) bool { return r.flags.Or(flag)&flag == 0 }
+func (r *record) set(flag uint32) { r.flags.Or(flag) }
 
 const (
 	chunkBits = 14

@@ -156,7 +156,11 @@ func (r *run) noteSubscribed(now time.Duration) { raise(&r.lastSubscribed, int64
 
 // raise makes v at least n.
 func raise(v *atomic.Int64, n int64) {
-	for old := v.Load(); n > old && !v.CompareAndSwap(old, n); old = v.Load() {
+	for {
+		old := v.Load()
+		if n <= old || v.CompareAndSwap(old, n) {
+			return
+		}
 	}
 }
 
@@ -171,12 +175,10 @@ func (r *run) renewTokens(ctx context.Context) {
 				continue
 			}
 			renewing.Go(func() error {
-				if err := c.renew(ctx, used); err != nil {
-					r.noteError("renew a token: " + cause(err))
-					return nil // the next second is soon enough
+				if c.renewOrNote(ctx, used) { // else the next second is soon enough
+					r.renewed.Add(1)
+					c.authenticate()
 				}
-				r.renewed.Add(1)
-				c.authenticate()
 				return nil
 			})
 		}

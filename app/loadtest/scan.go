@@ -129,12 +129,12 @@ func (d *delivery) field(key, b []byte, i int) (bit, end int) {
 		if i >= len(b) || b[i] != '"' {
 			return 0, -1
 		}
-		close, escaped := stringEnd(b, i+1)
-		if close < 0 || escaped {
+		last, escaped := stringEnd(b, i+1)
+		if last < 0 || escaped {
 			return 0, -1
 		}
-		d.hash = b[i+1 : close]
-		return foundHash, close + 1
+		d.hash = b[i+1 : last]
+		return foundHash, last + 1
 	}
 	return 0, skipValue(b, i)
 }

@@ -188,9 +188,7 @@ func (r *run) notAccepted(ctx context.Context, err error, c *client, used *token
 		r.limited.Add(1)
 	case http.StatusUnauthorized:
 		r.noteError("send: " + cause(err))
-		if err := c.renew(ctx, used); err != nil {
-			r.noteError("renew a token: " + cause(err))
-		}
+		c.renewOrNote(ctx, used)
 		return 0, true
 	default:
 		r.noteError("send: " + cause(err))

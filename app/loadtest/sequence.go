@@ -48,11 +48,11 @@ const (
 )
 
 // arrive takes a number that the connection was sent. isNew says whether the member did not know it.
-func (s *sequence) arrive(seq int64, print uint64, now time.Duration) (verdict arrival, isNew bool) {
-	if seq == s.last+1 && seq == s.top+1 { // as it should be
+func (s *sequence) arrive(seq int64, mark uint64, now time.Duration) (verdict arrival, isNew bool) {
+	if s.last == s.top && seq == s.top+1 { // as it should be
 		s.last, s.top = seq, seq
 		s.known++
-		s.sum += print
+		s.sum += mark
 		return arrivedInOrder, true
 	}
 	switch {
@@ -75,7 +75,7 @@ func (s *sequence) arrive(seq int64, print uint64, now time.Duration) (verdict a
 	default:
 		return arrivedTwice, false
 	}
-	return verdict, s.learn(seq, print)
+	return verdict, s.learn(seq, mark)
 }
 
 func (s *sequence) jump(over span, now time.Duration) {
@@ -100,7 +100,7 @@ func (s *sequence) late(seq int64) {
 }
 
 // learn takes a number from wherever it comes, and reports whether it was not known before.
-func (s *sequence) learn(seq int64, print uint64) bool {
+func (s *sequence) learn(seq int64, mark uint64) bool {
 	switch {
 	case seq > s.top:
 		if seq > s.top+1 {
@@ -111,7 +111,7 @@ func (s *sequence) learn(seq int64, print uint64) bool {
 		return false
 	}
 	s.known++
-	s.sum += print
+	s.sum += mark
 	return true
 }
 
@@ -167,7 +167,7 @@ func take(spans *[]span, seq int64) bool {
 }
 
 // fingerprint is a number for a message, whose sum over a sequence says whether two sequences have the same messages.
-func (l *ledger) fingerprint(d delivery) (print uint64, n int64, r *record) {
+func (l *ledger) fingerprint(d delivery) (mark uint64, n int64, r *record) {
 	n, r, ok := l.find(d.hash)
 	key := uint64(n)
 	if !ok {

@@ -56,12 +56,12 @@ func (m *model) jumps() (n int) {
 func TestSequence(t *testing.T) {
 	t.Parallel()
 	const base, top = 5, 25
-	print := func(seq int64) uint64 { return mix(uint64(seq)) }
+	mark := func(seq int64) uint64 { return mix(uint64(seq)) }
 	rapid.Check(t, func(t *rapid.T) {
 		ch := &channel{base: base}
 		for seq := int64(base + 1); seq <= top; seq++ {
-			ch.history.entries = append(ch.history.entries, entry{seq, seq - base - 1, print(seq)})
-			ch.history.sum += print(seq)
+			ch.history.entries = append(ch.history.entries, entry{seq, seq - base - 1, mark(seq)})
+			ch.history.sum += mark(seq)
 		}
 		s := &sequence{channel: ch, top: base, last: base}
 		m := &model{known: map[int64]bool{}, connection: map[int64]bool{base: true}, highest: base}
@@ -75,7 +75,7 @@ func TestSequence(t *testing.T) {
 				if next > top {
 					continue
 				}
-				verdict, _ := s.arrive(next, print(next), now)
+				verdict, _ := s.arrive(next, mark(next), now)
 				m.arrive(next, s.due != s.done, now)
 				late, twice = count(verdict, late, twice)
 				next++
@@ -83,7 +83,7 @@ func TestSequence(t *testing.T) {
 				seq := rapid.Int64Range(base+1, top).Draw(t, "seq")
 				next = max(next, seq+1)
 				m.arrive(seq, s.due != s.done, now)
-				verdict, _ := s.arrive(seq, print(seq), now)
+				verdict, _ := s.arrive(seq, mark(seq), now)
 				late, twice = count(verdict, late, twice)
 			case "reconnect":
 				s.reconnected()
@@ -103,7 +103,7 @@ func TestSequence(t *testing.T) {
 				}
 			case "history":
 				for seq := s.missing() + 1; seq < next; seq++ {
-					s.learn(seq, print(seq))
+					s.learn(seq, mark(seq))
 					m.known[seq] = true
 				}
 			}
