@@ -148,8 +148,8 @@ func (s *server) workers() []registry.Module {
 	metrics := message.NewWorkerMetrics(s.metrics)
 	return []registry.Module{
 		sharer,
-		message.NewWorker(message.NewCommitter(s.messages(metrics)), s.bus, sharer, s.cfg.Message.Partitions, metrics, s.log),
-		subscription.NewWorker(subscription.NewStore(s.store), s.bus, s.log),
+		message.NewWorker(s.messages(metrics), s.bus, sharer, s.cfg.Message.Partitions, s.log),
+		subscription.NewWorker(subscription.NewStore(s.store), s.bus, subscription.NewWorkerMetrics(s.metrics), s.log),
 	}
 }
 
@@ -168,7 +168,7 @@ func (s *server) sockets() ([]registry.Module, error) {
 		return nil, fmt.Errorf("set up Socket.IO: %w", err)
 	}
 	router := routing.NewRouter(s.id, s.bus, server, s.cfg.Routing.UnbindDelay, routing.NewMetrics(s.metrics), s.log)
-	hub := subscription.NewHub(s.id, server, s.tokens, s.bus, router.Bindings(), s.log)
+	hub := subscription.NewHub(s.id, server, s.tokens, s.bus, router.Bindings(), subscription.NewMetrics(s.metrics), s.log)
 	router.Subscribe(hub)
 	router.Handle(event.TypeSnapshot, hub.Snapshot)
 	router.Handle(event.TypeFence, hub.Fence)

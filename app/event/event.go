@@ -11,7 +11,7 @@ import (
 const (
 	TypeSend     = "message.send"          // incoming: Send
 	TypeRequest  = "subscription.request"  // incoming: SubscriptionRequest
-	TypeSnapshot = "subscription.snapshot" // outgoing, to one server: Snapshot
+	TypeSnapshot = "subscription.snapshot" // outgoing, to one server: Snapshots
 	TypeEmit     = "emit"                  // outgoing: Emit
 	TypePosted   = "posted"                // outgoing: Posted, one or several messages of one channel
 	TypeFence    = "fence"                 // outgoing, to one server, answered: Fence
@@ -64,28 +64,46 @@ type Change struct {
 	Version  int64      `json:"version,omitempty"`
 }
 
-// SubscriptionRequest asks a worker what a user may hear; the Snapshot goes to ServerID.
+// SubscriptionRequest asks a worker what users may hear; the Snapshots go to ServerID.
 type SubscriptionRequest struct {
-	UserID    int64  `json:"userId"`
-	ServerID  string `json:"serverId"`
-	RequestID int64  `json:"requestId"` // returned in the Snapshot
+	UserID    int64   `json:"userId"`
+	Also      []int64 `json:"also,omitempty"` // further users, if many come at once
+	ServerID  string  `json:"serverId"`
+	RequestID int64   `json:"requestId"` // returned in the Snapshots
 }
 
-// Snapshot is what a user may hear, as of its versions.
+// Users lists those who are asked for.
+func (r SubscriptionRequest) Users() []int64 { return append([]int64{r.UserID}, r.Also...) }
+
+// Snapshots are what users may hear, as of one moment.
+type Snapshots struct {
+	RequestID int64      `json:"requestId"`
+	Users     []Snapshot `json:"users"`
+	// Groups are those that the users are members of, each once.
+	Groups []SnapshotGroup `json:"groups"`
+}
+
+// Snapshot is what one user may hear: of its groups the public channels, and some private ones.
 type Snapshot struct {
-	UserID    int64 `json:"userId"`
-	RequestID int64 `json:"requestId"`
+	UserID int64 `json:"userId"`
 	// Disabled users, and those that do not exist, are not let in; the rest is empty then.
-	Disabled bool            `json:"disabled,omitempty"`
-	Version  int64           `json:"version"`
-	Groups   []SnapshotGroup `json:"groups"`
+	Disabled bool             `json:"disabled,omitempty"`
+	Version  int64            `json:"version"`
+	Groups   []int64          `json:"groups"`
+	Private  []PrivateChannel `json:"private,omitempty"`
 }
 
-// SnapshotGroup is one of the user's groups, with the channels that the user may read.
+// SnapshotGroup is a group with its public channels.
 type SnapshotGroup struct {
 	ID       int64   `json:"id"`
 	Version  int64   `json:"version"`
 	Channels []int64 `json:"channels"`
+}
+
+// PrivateChannel is a private channel that a user may read.
+type PrivateChannel struct {
+	GroupID   int64 `json:"groupId"`
+	ChannelID int64 `json:"channelId"`
 }
 
 // Fence is answered by a socket server once everything that reached it before has been handled, and

@@ -35,14 +35,19 @@ func samples(t *testing.T) map[string]bus.Message {
 		"send": must(Encode(PartitionKey(7), TypeSend, Send{
 			SenderID: 5, GroupID: 2, ChannelID: 3, Content: "<é> \"😀\"", Hash: "a-1", AcceptedAt: moment,
 		})),
-		"request": must(Encode(SubscriptionKey, TypeRequest, SubscriptionRequest{UserID: 5, ServerID: "host-1", RequestID: 6})),
-		"snapshot": must(Encode(ServerKey("host-1"), TypeSnapshot, Snapshot{
-			UserID: 5, RequestID: 6, Version: 7, Groups: []SnapshotGroup{{ID: 2, Version: 8, Channels: []int64{3, 4}}},
+		"request":  must(Encode(SubscriptionKey, TypeRequest, SubscriptionRequest{UserID: 5, ServerID: "host-1", RequestID: 6})),
+		"requests": must(Encode(SubscriptionKey, TypeRequest, SubscriptionRequest{UserID: 5, Also: []int64{8, 9}, ServerID: "host-1", RequestID: 6})),
+		"snapshots": must(Encode(ServerKey("host-1"), TypeSnapshot, Snapshots{
+			RequestID: 6,
+			Users: []Snapshot{
+				{UserID: 5, Version: 7, Groups: []int64{2}, Private: []PrivateChannel{{GroupID: 2, ChannelID: 11}}},
+				{UserID: 8, Disabled: true, Groups: []int64{}},
+			},
+			Groups: []SnapshotGroup{{ID: 2, Version: 8, Channels: []int64{3, 4}}},
 		})),
-		"snapshot-disabled": must(Encode(ServerKey("host-1"), TypeSnapshot, Snapshot{UserID: 5, RequestID: 6, Disabled: true, Groups: []SnapshotGroup{}})),
-		"posted":            posted(t, message),
-		"except":            must(NewEmit(GroupKey(2), Emit{Event: MemberLeft, ExceptUser: 5}, map[string]int64{"groupId": 2})),
-		"failed":            must(NewEmit(UserKey(5), Emit{Event: MessageFailed}, Failed{Hash: "a-1", ChannelID: 3, Code: "c", Detail: "d"})),
+		"posted": posted(t, message),
+		"except": must(NewEmit(GroupKey(2), Emit{Event: MemberLeft, ExceptUser: 5}, map[string]int64{"groupId": 2})),
+		"failed": must(NewEmit(UserKey(5), Emit{Event: MessageFailed}, Failed{Hash: "a-1", ChannelID: 3, Code: "c", Detail: "d"})),
 		"change-user": must(NewEmit(UserKey(5), Emit{Event: JoinedGroup, Change: &Change{
 			Kind: GroupJoined, UserID: 5, GroupID: 2, Channels: []int64{3}, Version: 7,
 		}}, map[string]int{"any": 1})),
@@ -170,13 +175,13 @@ func TestPartitionIsStableAndSpread(t *testing.T) {
 // FuzzDecode feeds the decoders of everything that arrives from the bus: they may refuse, never panic, and what they
 // take survives another round.
 func FuzzDecode(f *testing.F) {
-	for _, seed := range []string{`{}`, `null`, `[]`, `{"payload": {"a": [1]}, "change": {"kind": "group.left", "channels": [1]}}`, `{"groups": [{}]}`, `{"acceptedAt": "2026-03-14T14:09:26.535Z"}`, "\x00", `{"event": "\ud800"}`, "1 2 3 {\"a\": 1}\n4 5 6 {}\n"} {
+	for _, seed := range []string{`{}`, `null`, `[]`, `{"payload": {"a": [1]}, "change": {"kind": "group.left", "channels": [1]}}`, `{"groups": [{}], "users": [{"private": [{}]}]}`, `{"acceptedAt": "2026-03-14T14:09:26.535Z"}`, "\x00", `{"event": "\ud800"}`, "1 2 3 {\"a\": 1}\n4 5 6 {}\n"} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		again[Send](t, TypeSend, body)
 		again[Emit](t, TypeEmit, body)
-		again[Snapshot](t, TypeSnapshot, body)
+		again[Snapshots](t, TypeSnapshot, body)
 		again[SubscriptionRequest](t, TypeRequest, body)
 		again[Fence](t, TypeFence, body)
 		for rest := body; len(rest) > 0; {

@@ -2,6 +2,7 @@ package subscription
 
 import (
 	"context"
+	"slices"
 
 	"parley/app/event"
 )
@@ -39,13 +40,13 @@ func (h *Hub) applyToUser(u *user, change event.Change, emit func()) {
 	u.heard = max(u.heard, change.Version)
 	if takes(change) {
 		emit()
-		h.take(u, change)
+		h.take(u, change, newDerived(change))
 	}
 	switch {
 	case next && change.Kind != event.GroupJoined:
 		u.version = change.Version
 		if !takes(change) {
-			h.give([]*user{u}, change, emit)
+			h.give([]*user{u}, change, newDerived(change), emit)
 		}
 		return
 	case !takes(change):
@@ -63,25 +64,33 @@ func (h *Hub) applyToGroup(change event.Change, emit func()) {
 		emit()
 	}
 	var gainers []*user
+	sets := newDerived(change)
 	for u := range h.members[change.GroupID] {
-		m := u.groups[change.GroupID]
+		m := u.groups.of(change.GroupID)
 		if change.Version <= m.version {
 			continue
 		}
 		next := u.phase == live && change.Version == m.version+1
+		if next {
+			m.version = change.Version
+		}
 		if takes(change) {
-			h.take(u, change)
+			h.take(u, change, sets)
 		} else if next {
 			gainers = append(gainers, u)
 		}
 		if next {
-			m.version = change.Version
-		} else if u.phase != asking && change.Kind != event.GroupDeleted {
+			continue
+		}
+		if u.phase != asking && change.Kind != event.GroupDeleted {
 			h.ask(u)
 		}
 	}
 	if !takes(change) {
-		h.give(gainers, change, emit)
+		h.give(gainers, change, sets, emit)
+	}
+	if known := h.sets[change.GroupID]; known != nil {
+		h.sets[change.GroupID] = sets.of(known)
 	}
 	if change.Kind == event.GroupDeleted {
 		delete(h.versions, change.GroupID) // ids are never used again
@@ -97,38 +106,55 @@ func takes(change event.Change) bool {
 	}
 }
 
+// derived are the sets that a change makes of others. Who shared one before shares one afterwards.
+type derived struct {
+	change event.Change
+	sets   map[*set]*set
+}
+
+func newDerived(change event.Change) derived { return derived{change, make(map[*set]*set, 1)} }
+
+func (d derived) of(s *set) *set {
+	next := d.sets[s]
+	if next == nil {
+		switch d.change.Kind {
+		case event.ChannelsAdded:
+			next = s.with(d.change.GroupID, d.change.Channels)
+		case event.ChannelsRemoved:
+			next = s.without(d.change.GroupID, d.change.Channels)
+		default:
+			next = s
+		}
+		d.sets[s] = next
+	}
+	return next
+}
+
 // take has a user not hear what the change takes away.
-func (h *Hub) take(u *user, change event.Change) {
-	m := u.groups[change.GroupID]
+func (h *Hub) take(u *user, change event.Change, sets derived) {
+	m := u.groups.of(change.GroupID)
 	if m == nil {
 		return
 	}
 	var lost []string
 	if change.Kind == event.ChannelsRemoved {
 		for _, id := range change.Channels {
-			lost = append(lost, event.ChannelKey(id))
-			delete(m.channels, id)
+			if m.has(id) {
+				lost = append(lost, event.ChannelKey(id))
+			}
 		}
+		m.set = sets.of(m.set)
 	} else {
-		lost = append(lost, event.GroupKey(change.GroupID))
-		for id := range m.channels {
-			lost = append(lost, event.ChannelKey(id))
-		}
-		delete(u.groups, change.GroupID)
+		lost = m.keys
+		u.groups = slices.DeleteFunc(u.groups, func(m membership) bool { return m.group == change.GroupID })
 		h.leaveGroup(u, change.GroupID)
 	}
-	for _, key := range lost {
-		if _, ok := u.held[key]; !ok {
-			continue
-		}
-		u.leave(key)
-		delete(u.held, key)
-		h.bindings.Release(key)
-	}
+	u.leave(lost...)
+	h.bindings.Release(lost...)
 }
 
 // give has live users hear the channels that the change gives, as soon as they are bound; emit is called then.
-func (h *Hub) give(users []*user, change event.Change, emit func()) {
+func (h *Hub) give(users []*user, change event.Change, sets derived, emit func()) {
 	if len(users) == 0 {
 		emit()
 		return
@@ -138,17 +164,16 @@ func (h *Hub) give(users []*user, change event.Change, emit func()) {
 		keys = append(keys, event.ChannelKey(id))
 	}
 	for _, u := range users {
-		m := u.groups[change.GroupID]
+		m := u.groups.of(change.GroupID)
 		if m == nil {
 			continue // the group has been deleted meanwhile
 		}
 		for i, id := range change.Channels {
-			m.channels[id] = struct{}{}
-			if _, ok := u.held[keys[i]]; !ok {
-				u.held[keys[i]] = struct{}{}
+			if !m.has(id) {
 				h.bindings.Acquire(keys[i])
 			}
 		}
+		m.set = sets.of(m.set)
 	}
 	bound := h.bindings.Acquire(keys...)
 	h.host.Go("join", func(ctx context.Context) error {
@@ -161,26 +186,27 @@ func (h *Hub) give(users []*user, change event.Change, emit func()) {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		for _, u := range users {
-			u.joinHeld(keys)
+			u.joinHeld(change)
 		}
 		emit()
 		return nil
 	})
 }
 
-// joinHeld joins the connections to those rooms that the user still hears. If the user is not live any
+// joinHeld joins the connections to those rooms of the change that the user still hears. If the user is not live any
 // more, settle joins them.
-func (u *user) joinHeld(rooms []string) {
-	if u.phase != live {
+func (u *user) joinHeld(change event.Change) {
+	m := u.groups.of(change.GroupID)
+	if u.phase != live || m == nil {
 		return
 	}
-	for _, room := range rooms {
-		if _, ok := u.held[room]; !ok {
+	for _, id := range change.Channels {
+		if !m.has(id) {
 			continue
 		}
-		for c, state := range u.conns {
-			if state.subscribed {
-				c.Join(room)
+		for _, c := range u.conns {
+			if c.subscribed {
+				c.Join(event.ChannelKey(id))
 			}
 		}
 	}

@@ -73,7 +73,7 @@ func TestRefusals(t *testing.T) {
 	c := w.dial(9)
 	connected := make(chan error, 1)
 	go func() { connected <- c.Connect(t.Context()) }()
-	w.snapshot(event.Snapshot{UserID: 9, RequestID: w.asked().RequestID, Disabled: true})
+	w.snapshots(event.Snapshots{RequestID: w.asked().RequestID, Users: []event.Snapshot{{UserID: 9, Disabled: true}}})
 	require.ErrorAs(t, <-connected, &refused)
 	require.Equal(t, auth.ErrUserDisabled.Code, refused.Code())
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -51,30 +52,37 @@ type Hub struct {
 	bus      Bus
 	bindings Bindings
 	server   Server
+	metrics  *Metrics
 	log      *slog.Logger
 	host     registry.Host
+	wake     chan struct{} // somebody is due
 
 	mu       sync.Mutex
 	users    map[int64]*user
 	conns    map[*socket.Conn]*user
 	members  map[int64]map[*user]struct{} // by group
+	sets     map[int64]*set               // by group with members: its public channels, to be shared
 	versions map[int64]int64              // by group: the highest that has passed by in a change
+	due      []*user                      // snapshots are to be asked for, as soon as the request before is sent
 	round    int64                        // numbers requests
 	draining bool
 }
 
 // NewHub makes the component "subscription.socket".
-func NewHub(serverID string, server Server, tokens Verifier, b Bus, bindings Bindings, log *slog.Logger) *Hub {
+func NewHub(serverID string, server Server, tokens Verifier, b Bus, bindings Bindings, m *Metrics, log *slog.Logger) *Hub {
 	return &Hub{
 		serverID: serverID,
 		tokens:   tokens,
 		bus:      b,
 		bindings: bindings,
 		server:   server,
+		metrics:  m,
 		log:      log.With("component", "subscription.socket"),
+		wake:     make(chan struct{}, 1),
 		users:    make(map[int64]*user),
 		conns:    make(map[*socket.Conn]*user),
 		members:  make(map[int64]map[*user]struct{}),
+		sets:     make(map[int64]*set),
 		versions: make(map[int64]int64),
 	}
 }
@@ -99,7 +107,10 @@ func (h *Hub) Init(host registry.Host) error {
 }
 
 // Start implements registry.Module.
-func (h *Hub) Start(context.Context) error { return nil }
+func (h *Hub) Start(context.Context) error {
+	h.host.Go("requests", h.request)
+	return nil
+}
 
 // Stop implements registry.Module.
 func (h *Hub) Stop(ctx context.Context) error {
@@ -145,12 +156,13 @@ func (h *Hub) enter(c *socket.Conn, userID int64) (*user, error) {
 	}
 	u := h.users[userID]
 	if u == nil {
-		u = newUser(userID)
+		u = &user{id: userID, answered: make(chan struct{})}
 		h.users[userID] = u
+		h.metrics.users[asking].Inc()
 		h.bindings.Acquire(event.UserKey(userID))
 		h.ask(u)
 	}
-	u.conns[c] = &connection{}
+	u.conns = append(u.conns, connection{Conn: c, since: time.Now()})
 	h.conns[c] = u
 	return u, nil
 }
@@ -168,9 +180,10 @@ func (h *Hub) connected(c *socket.Conn) {
 		return
 	}
 	c.Join(event.UserKey(u.id))
-	u.conns[c].connected = true
+	known := u.connection(c)
+	known.connected = true
 	if u.phase == live {
-		h.welcome(u, c)
+		h.welcome(u, known)
 	}
 }
 
@@ -186,7 +199,7 @@ func (h *Hub) disconnect(c *socket.Conn, reason string) {
 		return // refused before it was counted in
 	}
 	delete(h.conns, c)
-	delete(u.conns, c)
+	u.conns = slices.DeleteFunc(u.conns, func(e connection) bool { return e.Conn == c })
 	if len(u.conns) > 0 {
 		return
 	}
@@ -194,7 +207,7 @@ func (h *Hub) disconnect(c *socket.Conn, reason string) {
 	u.endRound()
 	delete(h.users, u.id)
 	h.bindings.Release(event.UserKey(u.id))
-	u.phase = gone
+	h.enterPhase(u, gone)
 }
 
 // authenticate takes a fresh token for a connection whose old one is about to expire.
@@ -249,12 +262,13 @@ func (h *Hub) Drain(ctx context.Context) {
 // connections lists those of one user, or with 0 all of them.
 func (h *Hub) connections(userID int64) []*socket.Conn {
 	var conns []*socket.Conn
-	for id, u := range h.users {
-		if userID != 0 && id != userID {
-			continue
-		}
-		for c := range u.conns {
+	if userID == 0 {
+		for c := range h.conns {
 			conns = append(conns, c)
+		}
+	} else if u := h.users[userID]; u != nil {
+		for _, c := range u.conns {
+			conns = append(conns, c.Conn)
 		}
 	}
 	return conns

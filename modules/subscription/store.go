@@ -1,7 +1,11 @@
 package subscription
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
 	"time"
 
 	"gorm.io/gorm"
@@ -60,61 +64,80 @@ func (s *Store) Forget(ctx context.Context, id string) error {
 	})
 }
 
-// Snapshots reads what each of the users may hear. Those who do not exist count as disabled.
-//
-// Versions are read before the lists that they number, so that a list may be newer than its version
-// but never older: the change in between then arrives as an event and is applied once more.
-func (s *Store) Snapshots(ctx context.Context, userIDs []int64) (map[int64]*event.Snapshot, error) {
-	all := make(map[int64]*event.Snapshot, len(userIDs))
+// Snapshots reads what each of the users may hear, and the groups that they are members of. Users who do not exist count as
+// disabled. It is one statement, and so it is all as of one moment: no list is older or newer than its version.
+func (s *Store) Snapshots(ctx context.Context, userIDs []int64) (map[int64]*event.Snapshot, map[int64]*event.SnapshotGroup, error) {
+	wanted, err := json.Marshal(userIDs)
+	if err != nil {
+		return nil, nil, fmt.Errorf("encode user ids: %w", err)
+	}
+	sql := postgresSnapshots
+	if s.db.Dialect() == store.SQLite {
+		sql = sqliteSnapshots
+	}
+	var rows []snapshotRow
+	if err := s.db.Read(ctx).Raw(sql, string(wanted)).Scan(&rows).Error; err != nil {
+		return nil, nil, store.Map(err)
+	}
+	users, groups := make(map[int64]*event.Snapshot, len(userIDs)), make(map[int64]*event.SnapshotGroup)
 	for _, id := range userIDs {
-		all[id] = &event.Snapshot{UserID: id, Disabled: true, Groups: []event.SnapshotGroup{}}
+		users[id] = &event.Snapshot{UserID: id, Disabled: true, Groups: []int64{}}
 	}
-	db := s.db.Read(ctx)
-
-	var users []struct{ ID, MembershipVersion int64 }
-	err := db.Raw(`SELECT id, membership_version FROM users WHERE id IN ? AND disabled_at IS NULL`, userIDs).Scan(&users).Error
-	if err != nil {
-		return nil, store.Map(err)
-	}
-	for _, u := range users {
-		all[u.ID].Disabled, all[u.ID].Version = false, u.MembershipVersion
-	}
-
-	var groups []struct{ UserID, GroupID, Version int64 }
-	err = db.Raw(`
-		SELECT m.user_id, m.group_id, g.version
-		FROM group_members m JOIN groups g ON g.id = m.group_id
-		WHERE m.user_id IN ?
-		ORDER BY m.user_id, m.group_id`, userIDs).Scan(&groups).Error
-	if err != nil {
-		return nil, store.Map(err)
-	}
-	index := make(map[[2]int64]int, len(groups)) // user and group → position in the snapshot's groups
-	for _, g := range groups {
-		snap := all[g.UserID]
-		if snap.Disabled {
-			continue
-		}
-		index[[2]int64{g.UserID, g.GroupID}] = len(snap.Groups)
-		snap.Groups = append(snap.Groups, event.SnapshotGroup{ID: g.GroupID, Version: g.Version, Channels: []int64{}})
-	}
-
-	var channels []struct{ UserID, GroupID, ChannelID int64 }
-	err = db.Raw(`
-		SELECT m.user_id, c.group_id, c.id AS channel_id
-		FROM group_members m JOIN channels c ON c.group_id = m.group_id
-		WHERE m.user_id IN ?
-		  AND (NOT c.private OR EXISTS (
-		        SELECT 1 FROM channel_members p WHERE p.channel_id = c.id AND p.user_id = m.user_id))
-		ORDER BY m.user_id, c.group_id, c.id`, userIDs).Scan(&channels).Error
-	if err != nil {
-		return nil, store.Map(err)
-	}
-	for _, c := range channels {
-		if i, ok := index[[2]int64{c.UserID, c.GroupID}]; ok { // else the user has joined the group since
-			g := &all[c.UserID].Groups[i]
-			g.Channels = append(g.Channels, c.ChannelID)
+	slices.SortFunc(rows, func(a, b snapshotRow) int { // users and groups before what belongs to them
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.A, b.A), cmp.Compare(a.B, b.B), cmp.Compare(a.C, b.C))
+	})
+	for _, r := range rows {
+		switch r.Kind {
+		case userRow:
+			users[r.A].Disabled, users[r.A].Version = false, r.B
+		case groupRow:
+			groups[r.A] = &event.SnapshotGroup{ID: r.A, Version: r.B, Channels: []int64{}}
+		case memberRow:
+			if u := users[r.A]; !u.Disabled {
+				u.Groups = append(u.Groups, r.B)
+			}
+		case publicRow:
+			groups[r.A].Channels = append(groups[r.A].Channels, r.B)
+		case privateRow:
+			if u := users[r.A]; !u.Disabled {
+				u.Private = append(u.Private, event.PrivateChannel{GroupID: r.B, ChannelID: r.C})
+			}
 		}
 	}
-	return all, nil
+	return users, groups, nil
 }
+
+// snapshotRow is one of the five kinds of rows that a snapshot is made of.
+type snapshotRow struct{ Kind, A, B, C int64 }
+
+const (
+	userRow    = iota // id, membership version
+	groupRow          // id, version
+	memberRow         // user, group
+	publicRow         // group, channel
+	privateRow        // user, group, channel
+)
+
+// The users come as one JSON parameter, so that the text of the statement does not depend on their number. The public
+// channels of a group are read once, however many of its members are asked for.
+const (
+	postgresSnapshots = `
+		WITH wanted AS MATERIALIZED (SELECT value::bigint AS id FROM json_array_elements_text(?::json) AS ids (value)),` + snapshots
+	sqliteSnapshots = `
+		WITH wanted AS MATERIALIZED (SELECT value AS id FROM json_each(?)),` + snapshots
+
+	snapshots = `
+		mine AS MATERIALIZED (SELECT m.user_id, m.group_id FROM wanted w JOIN group_members m ON m.user_id = w.id),
+		theirs AS MATERIALIZED (SELECT DISTINCT group_id FROM mine)
+		SELECT 0 AS kind, u.id AS a, u.membership_version AS b, 0 AS c FROM wanted w JOIN users u ON u.id = w.id WHERE u.disabled_at IS NULL
+		UNION ALL
+		SELECT 1, g.id, g.version, 0 FROM theirs t JOIN groups g ON g.id = t.group_id
+		UNION ALL
+		SELECT 2, m.user_id, m.group_id, 0 FROM mine m
+		UNION ALL
+		SELECT 3, c.group_id, c.id, 0 FROM theirs t JOIN channels c ON c.group_id = t.group_id WHERE NOT c.private
+		UNION ALL
+		SELECT 4, m.user_id, c.group_id, c.id
+		FROM mine m JOIN channel_members p ON p.user_id = m.user_id JOIN channels c ON c.id = p.channel_id AND c.group_id = m.group_id
+		WHERE c.private`
+)

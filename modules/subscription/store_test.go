@@ -40,15 +40,17 @@ func TestSnapshots(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, func(t *testing.T, db *store.Store) {
 		s := openStore(t, db)
-		got, err := s.Snapshots(t.Context(), []int64{1, 2, 3, 4, 99})
+		users, groups, err := s.Snapshots(t.Context(), []int64{1, 2, 3, 4, 99})
 		require.NoError(t, err)
 		require.Equal(t, map[int64]*event.Snapshot{
-			1:  {UserID: 1, Version: 7, Groups: []event.SnapshotGroup{group(1, 3, 10, 11, 12), {ID: 2, Version: 4, Channels: []int64{}}}},
-			2:  {UserID: 2, Version: 1, Groups: []event.SnapshotGroup{group(1, 3, 10, 12)}},
-			3:  {UserID: 3, Disabled: true, Groups: []event.SnapshotGroup{}},
-			4:  {UserID: 4, Groups: []event.SnapshotGroup{}},
-			99: {UserID: 99, Disabled: true, Groups: []event.SnapshotGroup{}},
-		}, got)
+			1:  {UserID: 1, Version: 7, Groups: []int64{1, 2}, Private: []event.PrivateChannel{{GroupID: 1, ChannelID: 11}}},
+			2:  {UserID: 2, Version: 1, Groups: []int64{1}},
+			3:  {UserID: 3, Disabled: true, Groups: []int64{}},
+			4:  {UserID: 4, Groups: []int64{}},
+			99: {UserID: 99, Disabled: true, Groups: []int64{}},
+		}, users)
+		one, two := group(1, 3, 10, 12), event.SnapshotGroup{ID: 2, Version: 4, Channels: []int64{}}
+		require.Equal(t, map[int64]*event.SnapshotGroup{1: &one, 2: &two}, groups)
 	})
 }
 
@@ -88,9 +90,9 @@ func TestWorkerAnswersEachRequest(t *testing.T) {
 	storetest.Run(t, func(t *testing.T, db *store.Store) {
 		s := openStore(t, db)
 		p := &published{}
-		w := NewWorker(s, p, discard)
+		w := NewWorker(s, p, NewWorkerMetrics(nil), discard)
 		var batch []bus.Message
-		for i, r := range []event.SubscriptionRequest{{UserID: 1, ServerID: "a"}, {UserID: 2, ServerID: "b"}, {UserID: 1, ServerID: "b"}} {
+		for i, r := range []event.SubscriptionRequest{{UserID: 1, ServerID: "a"}, {UserID: 2, Also: []int64{1, 3, 99}, ServerID: "b"}, {UserID: 4, ServerID: "b"}} {
 			r.RequestID = int64(i + 1)
 			msg, err := event.Encode(event.SubscriptionKey, event.TypeRequest, r)
 			require.NoError(t, err)
@@ -100,13 +102,22 @@ func TestWorkerAnswersEachRequest(t *testing.T) {
 		require.Len(t, p.msgs, 3)
 		for i, want := range []struct {
 			key           string
-			user, request int64
-		}{{"server:a", 1, 1}, {"server:b", 2, 2}, {"server:b", 1, 3}} {
+			users, groups []int64
+		}{{"server:a", []int64{1}, []int64{1, 2}}, {"server:b", []int64{2, 1, 3, 99}, []int64{1, 2}}, {"server:b", []int64{4}, nil}} {
 			require.Equal(t, want.key, p.msgs[i].Key)
-			snap, err := event.Decode[event.Snapshot](p.msgs[i], event.TypeSnapshot)
+			got, err := event.Decode[event.Snapshots](p.msgs[i], event.TypeSnapshot)
 			require.NoError(t, err)
-			require.Equal(t, want.user, snap.UserID)
-			require.Equal(t, want.request, snap.RequestID)
+			require.Equal(t, int64(i+1), got.RequestID)
+			var users, groups []int64
+			for _, u := range got.Users {
+				users = append(users, u.UserID)
+				require.Equal(t, u.UserID == 3 || u.UserID == 99, u.Disabled)
+			}
+			for _, g := range got.Groups {
+				groups = append(groups, g.ID)
+			}
+			require.Equal(t, want.users, users)
+			require.Equal(t, want.groups, groups, "each once")
 		}
 		servers, err := s.Servers(t.Context())
 		require.NoError(t, err)

@@ -2,9 +2,8 @@ package subscription
 
 import (
 	"context"
+	"slices"
 	"time"
-
-	"github.com/cenkalti/backoff/v5"
 
 	"parley/app/auth"
 	"parley/app/bus"
@@ -20,7 +19,7 @@ import (
 type phase int
 
 const (
-	asking  phase = iota // a snapshot has been asked for
+	asking  phase = iota // a snapshot has been asked for, or will be as soon as the user's key is bound
 	binding              // its keys are being bound
 	live                 // rooms are joined; changes are applied as they come
 	gone                 // the last connection has left
@@ -29,140 +28,173 @@ const (
 // user is a user with at least one connection to this server. The hub's lock guards it.
 type user struct {
 	id       int64
-	conns    map[*socket.Conn]*connection
+	conns    []connection
 	phase    phase
 	answered chan struct{} // closed by the first snapshot
 	disabled bool
+	queued   bool // it is in the hub's list of those to be asked for
 
-	round  int64         // the newest request
-	over   chan struct{} // closed when the round is answered or overtaken
-	asked  uint64        // the bindings' clock when it was sent
-	stales int           // snapshots in a row that were older than changes already heard of
+	over    chan struct{} // closed when there is no use any more in waiting for the user's key; nil if nobody does
+	round   int64         // the newest request
+	waiting bool          // for the answer to it
+	sent    time.Time     // when it was sent
+	asked   uint64        // the bindings' clock then
+	stales  int           // snapshots in a row that were older than changes already heard of
 
-	version int64               // of the memberships; 0 while there are none
-	heard   int64               // the highest version in any change for this user
-	groups  memberships         // what the user hears
-	held    map[string]struct{} // keys of groups and channels acquired
-	missed  string              // why the clients must be told to RESYNC; empty: they need not
-	notices []func()            // events that are due when the subscription is live
+	version int64       // of the memberships; 0 while there are none
+	heard   int64       // the highest version in any change for this user
+	groups  memberships // what the user hears; the keys of all of it are acquired
+	missed  string      // why the clients must be told to RESYNC; empty: they need not
+	notices []func()    // events that are due when the subscription is live
 }
 
 // connection is what the hub keeps of one connection.
 type connection struct {
-	connected  bool // the client has been told
-	subscribed bool // SUBSCRIBED has been emitted
+	*socket.Conn
+	since      time.Time // when it asked to be let in
+	connected  bool      // the client has been told that it was
+	subscribed bool      // SUBSCRIBED has been emitted
 }
 
-func newUser(id int64) *user {
-	return &user{
-		id:       id,
-		conns:    make(map[*socket.Conn]*connection),
-		answered: make(chan struct{}),
-		groups:   memberships{},
-		held:     make(map[string]struct{}),
+// connection finds the record of c, nil if it has left. It is good until connections come or go.
+func (u *user) connection(c *socket.Conn) *connection {
+	i := slices.IndexFunc(u.conns, func(e connection) bool { return e.Conn == c })
+	if i < 0 {
+		return nil
 	}
+	return &u.conns[i]
 }
 
-const (
-	// answerTimeout is after what time without an answer a snapshot is asked for again.
-	answerTimeout = 10 * time.Second
-	// maxStales bounds how often a snapshot older than what was heard is refused. Workers read what is
-	// committed, so that once is the rule; a database restored from a backup would never catch up.
-	maxStales = 10
-)
+// enterPhase changes how far u is.
+func (h *Hub) enterPhase(u *user, p phase) {
+	h.metrics.users[u.phase].Dec()
+	if p != gone {
+		h.metrics.users[p].Inc()
+	}
+	u.phase = p
+}
+
+// maxStales bounds how often a snapshot older than what was heard is refused. Workers read what is
+// committed, so that once is the rule; a database restored from a backup would never catch up.
+const maxStales = 10
 
 // ask begins a new round: a snapshot is requested once the user's key is bound, so that no change is missed in between.
 func (h *Hub) ask(u *user) {
 	u.endRound()
-	h.round++
-	u.round, u.phase, u.over = h.round, asking, make(chan struct{})
-	round, over, key := u.round, u.over, event.UserKey(u.id)
+	h.enterPhase(u, asking)
+	key := event.UserKey(u.id)
 	bound := h.bindings.Acquire(key) // once more, to learn when it is bound
+	select {
+	case <-bound:
+		h.bindings.Release(key)
+		h.queue(u)
+		return
+	default:
+	}
+	over := make(chan struct{})
+	u.over = over
 	h.host.Go("subscribe", func(ctx context.Context) error {
+		defer h.bindings.Release(key)
 		select {
 		case <-bound:
 		case <-over:
+			return nil
 		case <-ctx.Done():
+			return nil
 		}
-		h.bindings.Release(key)
-		h.request(ctx, u, round, over)
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		if u.over == over {
+			u.over = nil
+			h.queue(u)
+		}
 		return nil
 	})
 }
 
-// endRound tells the round's task that there is nothing to wait for any more.
+// endRound makes answers to earlier requests void.
 func (u *user) endRound() {
+	u.waiting = false
 	if u.over != nil {
 		close(u.over)
 		u.over = nil
 	}
 }
 
-// request sends the request of a round until it is answered or overtaken.
-func (h *Hub) request(ctx context.Context, u *user, round int64, over <-chan struct{}) {
-	retry := backoff.NewExponentialBackOff()
-	retry.InitialInterval, retry.MaxInterval = 100*time.Millisecond, 5*time.Second
-	for ctx.Err() == nil && h.waiting(u, round) {
-		msg, err := event.Encode(event.SubscriptionKey, event.TypeRequest,
-			event.SubscriptionRequest{UserID: u.id, ServerID: h.serverID, RequestID: round})
-		if err == nil {
-			err = h.bus.Send(ctx, msg)
-		}
-		pause := answerTimeout
-		if err != nil {
-			pause = retry.NextBackOff()
-			h.log.Warn("a subscription could not be requested; trying again", "user", u.id, "error", err, "in", pause)
-		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-over:
-		case <-ctx.Done():
-		}
-		timer.Stop()
-	}
-}
-
-// waiting says whether the round is still the user's newest and unanswered, and if so notes the time of asking.
-func (h *Hub) waiting(u *user, round int64) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if u.over == nil || u.round != round {
-		return false
-	}
-	u.asked = h.bindings.Clock()
-	return true
-}
-
 // Snapshot takes a worker's answer.
 func (h *Hub) Snapshot(_ context.Context, msg bus.Message) {
-	snap, err := event.Decode[event.Snapshot](msg, event.TypeSnapshot)
+	all, err := event.Decode[event.Snapshots](msg, event.TypeSnapshot)
 	if err != nil {
 		h.log.Error("a snapshot could not be read", "error", err)
 		return
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	u := h.users[snap.UserID]
-	if u == nil || u.over == nil || u.round != snap.RequestID {
-		return // an answer to an earlier round
+	groups := make(map[int64]membership, len(all.Groups))
+	for _, g := range all.Groups {
+		slices.Sort(g.Channels)
+		groups[g.ID] = membership{g.ID, g.Version, h.share(g.ID, g.Channels)}
 	}
-	if snap.Disabled {
-		h.disable(u)
-		return
+	for _, snap := range all.Users {
+		u := h.users[snap.UserID]
+		if u == nil || !u.waiting || u.round != all.RequestID {
+			continue // an answer to an earlier round
+		}
+		if snap.Disabled {
+			h.disable(u)
+			continue
+		}
+		theirs := ofUser(snap, groups)
+		if h.isStale(u, snap.Version, theirs) {
+			h.ask(u)
+			continue
+		}
+		h.accept(u, snap.Version, theirs)
 	}
-	if h.isStale(u, snap) {
-		h.ask(u)
-		return
+	for id := range groups {
+		if len(h.members[id]) == 0 {
+			delete(h.sets, id)
+		}
 	}
-	h.accept(u, snap)
+}
+
+// share returns the set with these channels that others have already, if they do.
+func (h *Hub) share(group int64, channels []int64) *set {
+	if known := h.sets[group]; known != nil && slices.Equal(known.channels, channels) {
+		return known
+	}
+	h.sets[group] = newSet(group, channels)
+	return h.sets[group]
+}
+
+// ofUser makes memberships of a snapshot.
+func ofUser(snap event.Snapshot, groups map[int64]membership) memberships {
+	all := make(memberships, 0, len(snap.Groups))
+	slices.Sort(snap.Groups)
+	for _, id := range slices.Compact(snap.Groups) {
+		m, ok := groups[id]
+		if !ok {
+			continue // cannot be: every group is listed
+		}
+		var private []int64
+		for _, p := range snap.Private {
+			if p.GroupID == id {
+				private = append(private, p.ChannelID)
+			}
+		}
+		if len(private) > 0 {
+			m.set = m.with(id, private)
+		}
+		all = append(all, m)
+	}
+	return all
 }
 
 // isStale says whether the snapshot was taken before a change that has passed by already.
-func (h *Hub) isStale(u *user, snap event.Snapshot) bool {
-	stale := snap.Version < u.heard
-	for _, g := range snap.Groups {
-		stale = stale || g.Version < h.versions[g.ID]
+func (h *Hub) isStale(u *user, version int64, groups memberships) bool {
+	stale := version < u.heard
+	for _, g := range groups {
+		stale = stale || g.version < h.versions[g.group]
 	}
 	if !stale {
 		u.stales = 0
@@ -173,31 +205,41 @@ func (h *Hub) isStale(u *user, snap event.Snapshot) bool {
 }
 
 // accept makes the snapshot what the user hears, beginning with what it does not hear any more.
-func (h *Hub) accept(u *user, snap event.Snapshot) {
+func (h *Hub) accept(u *user, version int64, groups memberships) {
 	u.answer()
 	u.endRound()
-	u.phase = binding
-	for id := range u.groups {
-		h.leaveGroup(u, id)
+	h.enterPhase(u, binding)
+	before := u.groups
+	for _, m := range before {
+		h.leaveGroup(u, m.group)
 	}
-	u.groups, u.version, u.heard = fromSnapshot(snap.Groups), snap.Version, snap.Version
-	for id, group := range u.groups {
-		h.joinGroup(u, id)
-		if _, ok := h.versions[id]; ok {
-			h.versions[id] = group.version
+	u.groups, u.version, u.heard = groups, version, version
+	for _, m := range groups {
+		h.joinGroup(u, m.group)
+		if _, ok := h.versions[m.group]; ok {
+			h.versions[m.group] = m.version
 		}
 	}
+	bound := h.bindings.Acquire(groups.keys()...)
+	u.leaveAllBut(before, groups)
+	h.bindings.Release(before.keys()...)
+	h.whenBound(u, bound)
+}
 
-	wanted := u.groups.keys()
-	bound := h.bindings.Acquire(list(wanted)...)
-	for key := range u.held {
-		if _, ok := wanted[key]; !ok {
+// leaveAllBut takes a user's connections out of the rooms that are not kept.
+func (u *user) leaveAllBut(before, kept memberships) {
+	if len(before) == 0 {
+		return
+	}
+	stay := make(map[string]struct{})
+	for _, key := range kept.keys() {
+		stay[key] = struct{}{}
+	}
+	for _, key := range before.keys() {
+		if _, ok := stay[key]; !ok {
 			u.leave(key)
 		}
 	}
-	h.bindings.Release(list(u.held)...)
-	u.held = wanted
-	h.whenBound(u, bound)
 }
 
 // whenBound goes on when the keys of the snapshot are bound.
@@ -230,10 +272,10 @@ func (h *Hub) settle(u *user, since uint64) {
 		h.ask(u)
 		return
 	}
-	u.phase = live
-	for c, state := range u.conns {
-		if state.connected {
-			h.welcome(u, c)
+	h.enterPhase(u, live)
+	for i := range u.conns {
+		if u.conns[i].connected {
+			h.welcome(u, &u.conns[i])
 		}
 	}
 	u.missed = ""
@@ -245,17 +287,21 @@ func (h *Hub) settle(u *user, since uint64) {
 }
 
 // welcome joins a connection to all rooms of its live user, and tells it so the first time and after a loss.
-func (h *Hub) welcome(u *user, c *socket.Conn) {
-	c.Join(list(u.held)...)
-	state := u.conns[c]
-	if !state.subscribed || u.missed != "" {
+func (h *Hub) welcome(u *user, c *connection) {
+	for _, m := range u.groups {
+		c.Join(m.keys...)
+	}
+	if !c.subscribed || u.missed != "" {
 		groups, channels := u.groups.ids()
 		c.Emit(frame(event.Subscribed, map[string][]int64{"groupIds": groups, "channelIds": channels}))
 	}
-	if state.subscribed && u.missed != "" {
+	switch {
+	case !c.subscribed:
+		h.metrics.subscribed(c.since)
+	case u.missed != "":
 		c.Emit(frame(event.Resync, map[string]string{"reason": u.missed}))
 	}
-	state.subscribed = true
+	c.subscribed = true
 }
 
 // Reset implements routing's Subscriptions: no binding is left and events may
@@ -275,8 +321,8 @@ func (h *Hub) disable(u *user) {
 	u.disabled = true
 	u.answer()
 	u.endRound()
-	for c, state := range u.conns {
-		if state.connected { // the others are about to be refused
+	for _, c := range u.conns {
+		if c.connected { // the others are about to be refused
 			c.Close(auth.ErrUserDisabled.Code)
 		}
 	}
@@ -284,14 +330,12 @@ func (h *Hub) disable(u *user) {
 
 // drop has a user hear nothing but its own key.
 func (h *Hub) drop(u *user) {
-	for id := range u.groups {
-		h.leaveGroup(u, id)
+	for _, m := range u.groups {
+		h.leaveGroup(u, m.group)
+		u.leave(m.keys...)
+		h.bindings.Release(m.keys...)
 	}
-	for key := range u.held {
-		u.leave(key)
-	}
-	h.bindings.Release(list(u.held)...)
-	u.groups, u.held, u.notices = memberships{}, make(map[string]struct{}), nil
+	u.groups, u.notices = nil, nil
 	u.version = 0
 }
 
@@ -306,6 +350,7 @@ func (h *Hub) leaveGroup(u *user, id int64) {
 	delete(h.members[id], u)
 	if len(h.members[id]) == 0 {
 		delete(h.members, id)
+		delete(h.sets, id)
 	}
 }
 
@@ -318,18 +363,9 @@ func (u *user) answer() {
 	}
 }
 
-// leave takes every connection out of a room.
-func (u *user) leave(room string) {
-	for c := range u.conns {
-		c.Leave(room)
+// leave takes every connection out of rooms.
+func (u *user) leave(rooms ...string) {
+	for _, c := range u.conns {
+		c.Leave(rooms...)
 	}
-}
-
-// list makes a slice of a set.
-func list(set map[string]struct{}) []string {
-	keys := make([]string, 0, len(set))
-	for key := range set {
-		keys = append(keys, key)
-	}
-	return keys
 }

@@ -1,10 +1,12 @@
 package subscription
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"parley/app/bus"
 	"parley/app/event"
@@ -21,15 +23,16 @@ type WorkerBus interface {
 
 // Worker answers the socket servers' requests for snapshots.
 type Worker struct {
-	store *Store
-	bus   WorkerBus
-	log   *slog.Logger
-	host  registry.Host
+	store   *Store
+	bus     WorkerBus
+	metrics *WorkerMetrics
+	log     *slog.Logger
+	host    registry.Host
 }
 
 // NewWorker makes the component "subscription.worker".
-func NewWorker(s *Store, b WorkerBus, log *slog.Logger) *Worker {
-	return &Worker{store: s, bus: b, log: log.With("component", "subscription.worker")}
+func NewWorker(s *Store, b WorkerBus, m *WorkerMetrics, log *slog.Logger) *Worker {
+	return &Worker{store: s, bus: b, metrics: m, log: log.With("component", "subscription.worker")}
 }
 
 // Name implements registry.Module.
@@ -62,37 +65,54 @@ func (w *Worker) Stop(context.Context) error { return nil }
 // Work implements bus.Worker: it answers all requests of the batch with one look at the database.
 func (w *Worker) Work(ctx context.Context, batch []bus.Message) error {
 	requests := make([]event.SubscriptionRequest, 0, len(batch))
-	users, servers := make(map[int64]struct{}), make(map[string]struct{})
+	var users []int64
+	var servers []string
 	for _, msg := range batch {
 		r, err := event.Decode[event.SubscriptionRequest](msg, event.TypeRequest)
 		if err != nil {
 			return err
 		}
 		requests = append(requests, r)
-		users[r.UserID], servers[r.ServerID] = struct{}{}, struct{}{}
+		users, servers = append(users, r.Users()...), append(servers, r.ServerID)
 	}
-	if err := w.store.Register(ctx, list(servers)); err != nil {
+	if err := w.store.Register(ctx, unique(servers)); err != nil {
 		return transient(err)
 	}
-	ids := make([]int64, 0, len(users))
-	for id := range users {
-		ids = append(ids, id)
-	}
-	snapshots, err := w.store.Snapshots(ctx, ids)
+	found, groups, err := w.store.Snapshots(ctx, unique(users))
 	if err != nil {
 		return transient(err)
 	}
 	answers := make([]bus.Message, 0, len(requests))
 	for _, r := range requests {
-		snap := *snapshots[r.UserID]
-		snap.RequestID = r.RequestID
-		msg, err := event.Encode(event.ServerKey(r.ServerID), event.TypeSnapshot, snap)
+		msg, err := event.Encode(event.ServerKey(r.ServerID), event.TypeSnapshot, answer(r, found, groups))
 		if err != nil {
 			return err
 		}
 		answers = append(answers, msg)
+		w.metrics.snapshots.Add(float64(len(r.Also) + 1))
 	}
 	return transient(w.bus.Publish(ctx, answers...))
+}
+
+// answer picks what was asked for, with each group once.
+func answer(r event.SubscriptionRequest, users map[int64]*event.Snapshot, groups map[int64]*event.SnapshotGroup) event.Snapshots {
+	a := event.Snapshots{RequestID: r.RequestID, Users: []event.Snapshot{}, Groups: []event.SnapshotGroup{}}
+	listed := make(map[int64]struct{})
+	for _, id := range r.Users() {
+		a.Users = append(a.Users, *users[id])
+		for _, g := range users[id].Groups {
+			if _, ok := listed[g]; !ok {
+				listed[g] = struct{}{}
+				a.Groups = append(a.Groups, *groups[g])
+			}
+		}
+	}
+	return a
+}
+
+func unique[T cmp.Ordered](all []T) []T {
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // GaveUp implements bus.Worker. The server that asked asks again by itself.

@@ -160,7 +160,7 @@ func newWorld(t *testing.T) *world {
 	require.NoError(t, b.Declare(t.Context(), queue))
 	ctx, cancel := context.WithCancel(context.Background())
 	h := &host{ctx: ctx}
-	w.hub = NewHub("server-1", server, tokens{}, b, w.keys, discard)
+	w.hub = NewHub("server-1", server, tokens{}, b, w.keys, NewMetrics(nil), discard)
 	require.NoError(t, w.hub.Init(h))
 	require.NoError(t, w.hub.Start(ctx))
 	h.Go("worker", func(ctx context.Context) error { return b.Consume(ctx, queue, w) })
@@ -187,7 +187,9 @@ func (w *world) Work(_ context.Context, batch []bus.Message) error {
 		if err != nil {
 			return err
 		}
-		w.requests <- r
+		for _, id := range r.Users() {
+			w.requests <- event.SubscriptionRequest{UserID: id, ServerID: r.ServerID, RequestID: r.RequestID}
+		}
 	}
 	return nil
 }
@@ -210,12 +212,16 @@ func (w *world) asked() event.SubscriptionRequest {
 // answer answers a request: the user has these groups.
 func (w *world) answer(r event.SubscriptionRequest, version int64, groups ...event.SnapshotGroup) {
 	w.t.Helper()
-	w.snapshot(event.Snapshot{UserID: r.UserID, RequestID: r.RequestID, Version: version, Groups: groups})
+	snap := event.Snapshot{UserID: r.UserID, Version: version}
+	for _, g := range groups {
+		snap.Groups = append(snap.Groups, g.ID)
+	}
+	w.snapshots(event.Snapshots{RequestID: r.RequestID, Users: []event.Snapshot{snap}, Groups: groups})
 }
 
-func (w *world) snapshot(snap event.Snapshot) {
+func (w *world) snapshots(all event.Snapshots) {
 	w.t.Helper()
-	msg, err := event.Encode(event.ServerKey("server-1"), event.TypeSnapshot, snap)
+	msg, err := event.Encode(event.ServerKey("server-1"), event.TypeSnapshot, all)
 	require.NoError(w.t, err)
 	w.hub.Snapshot(w.t.Context(), msg)
 }
