@@ -172,3 +172,29 @@ func TestMigrateFailsWhenTheDatabaseIsAway(t *testing.T) {
 	_, err = s.MigrationStatus(t.Context())
 	require.ErrorIs(t, err, store.ErrUnavailable)
 }
+
+// A step that makes a table anew takes its rows along.
+func TestRecipientsSurviveMigrations(t *testing.T) {
+	t.Parallel()
+	s := storetest.Open(t, storetest.SQLiteURL(t))
+	ctx := t.Context()
+	require.NoError(t, s.Write(ctx, func(tx *gorm.DB) error {
+		return tx.Exec("INSERT INTO message_recipients VALUES (2, 1, 0, 7), (1, 2, 1, 8), (1, 1, 2, 9)").Error
+	}))
+	read := func() []string {
+		return query[string](t, s, "SELECT message_id || ' ' || receiver_id || ' ' || status || ' ' || updated_at FROM message_recipients ORDER BY 1")
+	}
+	before := read()
+	require.Len(t, before, 3)
+	steps := []store.Migration{{Version: 99}}
+	for steps[0].Version > 3 {
+		var err error
+		steps, err = s.Migrate(ctx, store.Down)
+		require.NoError(t, err)
+	}
+	require.Equal(t, before, read())
+	_, err := s.Migrate(ctx, store.Up)
+	require.NoError(t, err)
+	require.Equal(t, before, read())
+	require.Error(t, s.Read(ctx).Exec("SELECT rowid FROM message_recipients").Error, "the table is its own index")
+}
