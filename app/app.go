@@ -148,7 +148,7 @@ func (s *server) workers() []registry.Module {
 	metrics := message.NewWorkerMetrics(s.metrics)
 	return []registry.Module{
 		sharer,
-		message.NewWorker(s.messages(metrics), s.bus, sharer, s.cfg.Message.Partitions, s.log),
+		message.NewWorker(message.NewCommitter(s.messages(metrics)), s.bus, sharer, s.cfg.Message.Partitions, metrics, s.log),
 		subscription.NewWorker(subscription.NewStore(s.store), s.bus, subscription.NewWorkerMetrics(s.metrics), s.log),
 	}
 }
