@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"sync"
 	"time"
 
@@ -19,7 +18,7 @@ const closeTimeout = 3 * time.Second
 // conn is one connection to the broker, for as long as it lasts.
 type conn struct {
 	*amqp.Connection
-	raw net.Conn
+	raw *wire
 	// blocked says when the broker stops and starts reading from this connection.
 	blocked chan amqp.Blocking
 	// lost is closed when the connection is gone, whoever ended it.
@@ -35,7 +34,7 @@ type conn struct {
 	cause error // why it is gone; the first reason counts
 }
 
-func newConn(connection *amqp.Connection, raw net.Conn, background *sync.WaitGroup) *conn {
+func newConn(connection *amqp.Connection, raw *wire, background *sync.WaitGroup) *conn {
 	c := &conn{
 		Connection: connection, raw: raw, background: background,
 		blocked: connection.NotifyBlocked(make(chan amqp.Blocking, 8)),
@@ -54,7 +53,7 @@ func newConn(connection *amqp.Connection, raw net.Conn, background *sync.WaitGro
 // kill ends the connection at once, without a word to the broker.
 func (c *conn) kill(cause error) {
 	c.blame(cause)
-	_ = c.raw.Close()
+	c.raw.cut()
 }
 
 // fail ends the connection after an error on it that leaves it in doubt. That something was closed is only a
@@ -86,7 +85,7 @@ func (c *conn) reason() error {
 // close ends the connection in good order if the broker plays along, and waits for its goroutines.
 func (c *conn) close() {
 	_ = c.CloseDeadline(time.Now().Add(closeTimeout)) // nothing depends on how it goes
-	_ = c.raw.Close()
+	c.raw.cut()
 	c.helpers.Wait()
 }
 

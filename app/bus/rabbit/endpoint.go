@@ -21,9 +21,6 @@ const (
 	// defaultHeartbeat is what Parley asks for; the broker or the URL may ask for something else. The library gives
 	// a silent broker up after one and a half of it; the broker gives a silent Parley up after about two.
 	defaultHeartbeat = 8 * time.Second
-	// writeTimeout is how long a write may be stuck. A broker that has stopped reading says so (it blocks the
-	// connection) long before the socket's buffers are full; one that does not is hung.
-	writeTimeout = 5 * time.Second
 )
 
 // endpoint is where the broker is, and how to get in.
@@ -69,7 +66,7 @@ var errSetUp = errors.New("set up the connection")
 func (e endpoint) connect(ctx context.Context, name string, background *sync.WaitGroup, setUp func(*conn) error) (*conn, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, connectTimeout, fmt.Errorf("no answer within %v", connectTimeout))
 	defer cancel()
-	var raw net.Conn
+	var raw *wire
 	unwatch := func() bool { return true }
 	connection, err := amqp.DialConfig(e.url, amqp.Config{
 		Heartbeat:  e.heartbeat,
@@ -79,15 +76,15 @@ func (e endpoint) connect(ctx context.Context, name string, background *sync.Wai
 			if err != nil {
 				return nil, err
 			}
-			raw = &boundedConn{Conn: tcp}
-			unwatch = context.AfterFunc(ctx, func() { _ = raw.Close() }) // nothing else ends a handshake
+			raw = newWire(tcp)
+			unwatch = context.AfterFunc(ctx, raw.cut) // nothing else ends a handshake
 			return raw, nil
 		},
 	})
 	if err != nil {
 		unwatch()
 		if raw != nil {
-			_ = raw.Close() // the library leaves it open when the handshake fails
+			raw.cut() // the library leaves it open when the handshake fails
 		}
 		return nil, e.refusal(ctx, err)
 	}
@@ -118,16 +115,4 @@ func (e endpoint) refusal(ctx context.Context, err error) error {
 		reason = err.Error()
 	}
 	return fmt.Errorf("%w: connect to %s: %s", bus.ErrUnavailable, e, reason)
-}
-
-// boundedConn is a connection whose writes cannot be stuck for ever. The library
-// needs that: it closes the socket of a dead connection only after taking a
-// lock that a stuck publisher holds.
-type boundedConn struct{ net.Conn }
-
-func (c *boundedConn) Write(p []byte) (int, error) {
-	if err := c.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
-		return 0, err
-	}
-	return c.Conn.Write(p)
 }

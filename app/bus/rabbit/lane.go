@@ -71,18 +71,41 @@ type receipt struct {
 }
 
 // write sends a message off. It waits for its turn, but not for the broker.
-func (l *lane) write(ctx context.Context, s *spell, p parcel) (*receipt, error) {
+func (l *lane) write(ctx context.Context, s *spell, p parcel) (receipt, error) {
 	if l.slots != nil {
 		if err := enter(ctx, s, l.slots); err != nil {
-			return nil, err
+			return receipt{}, err
 		}
 	}
 	if err := enter(ctx, s, l.writing); err != nil {
 		l.release()
+		return receipt{}, err
+	}
+	defer func() { <-l.writing }()
+	return l.put(s, p)
+}
+
+// writeAll sends messages off one right after the other. It is not for mandatory ones, which might wait for each other.
+func (l *lane) writeAll(ctx context.Context, s *spell, parcels []parcel) ([]receipt, error) {
+	if err := enter(ctx, s, l.writing); err != nil {
 		return nil, err
 	}
 	defer func() { <-l.writing }()
-	r := &receipt{lane: l, key: p.key}
+	s.raw.hold()
+	defer s.raw.release()
+	receipts := make([]receipt, len(parcels))
+	for i, p := range parcels {
+		var err error
+		if receipts[i], err = l.put(s, p); err != nil {
+			return nil, err
+		}
+	}
+	return receipts, nil
+}
+
+// put publishes a message. The caller has the lane, and a slot if there are any.
+func (l *lane) put(s *spell, p parcel) (receipt, error) {
+	r := receipt{lane: l, key: p.key}
 	if l.slots != nil {
 		r.id = strconv.FormatUint(l.lastID.Add(1), 10)
 		p.MessageId = r.id
@@ -93,7 +116,7 @@ func (l *lane) write(ctx context.Context, s *spell, p parcel) (*receipt, error) 
 		// take the confirms of some messages for those of others.
 		s.fail(err)
 		l.release()
-		return nil, fmt.Errorf("%w: %w", bus.ErrUnavailable, err)
+		return receipt{}, fmt.Errorf("%w: %w", bus.ErrUnavailable, err)
 	}
 	r.confirm = confirm
 	return r, nil

@@ -28,7 +28,11 @@ func (b *Bus) openLanes(c *conn) error {
 		return err
 	}
 	c.lanes = &lanes{work: work, events: events, calls: calls}
-	return b.takeReplies(c, calls.ch)
+	if err := b.takeReplies(c, calls.ch); err != nil {
+		return err
+	}
+	c.raw.pace(gatherTime)
+	return nil
 }
 
 // sendTries is how often a message is published that the broker refuses to take. A quorum queue refuses when it is
@@ -111,14 +115,12 @@ func (b *Bus) post(ctx context.Context, parcels ...parcel) error {
 	if err != nil {
 		return err
 	}
-	receipts := make([]*receipt, len(parcels))
-	for i, p := range parcels {
-		if receipts[i], err = s.lanes.events.write(ctx, s, p); err != nil {
-			return err
-		}
+	receipts, err := s.lanes.events.writeAll(ctx, s, parcels)
+	if err != nil {
+		return err
 	}
-	for _, r := range receipts {
-		if err := r.await(ctx, s); err != nil {
+	for i := range receipts {
+		if err := receipts[i].await(ctx, s); err != nil {
 			return err
 		}
 	}

@@ -105,11 +105,25 @@ func (st *stay) bind(ctx context.Context, keys []string) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		for i, key := range batch {
-			last := i == len(batch)-1
-			if err := ch.QueueBind(st.queue, key, st.exchange, !last, nil); err != nil {
-				return st.broken("bind", err)
-			}
+		last := len(batch) - 1
+		err := st.announce(ch, batch[:last])
+		if err == nil {
+			err = ch.QueueBind(st.queue, batch[last], st.exchange, false, nil)
+		}
+		if err != nil {
+			return st.broken("bind", err)
+		}
+	}
+	return nil
+}
+
+// announce binds keys without asking for an answer, in as few packets as possible.
+func (st *stay) announce(ch *amqp.Channel, keys []string) error {
+	st.raw.hold()
+	defer st.raw.release()
+	for _, key := range keys {
+		if err := ch.QueueBind(st.queue, key, st.exchange, true, nil); err != nil {
+			return err
 		}
 	}
 	return nil
