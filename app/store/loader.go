@@ -123,8 +123,8 @@ func (l *Loader[K, V]) next() (context.Context, *load[K, V]) {
 		if q.calls == 0 {
 			continue
 		}
-		var ctx context.Context
-		ctx, q.end = context.WithTimeout(context.Background(), loaderTimeout)
+		ctx, cancel := context.WithTimeout(context.Background(), loaderTimeout)
+		q.end = cancel // run calls it
 		return ctx, q
 	}
 	l.running, l.waiting = false, nil

@@ -28,7 +28,7 @@ func TestMetrics(t *testing.T) {
 	s.API().GET("/groups/:groupId", func(c echo.Context) error { return c.String(http.StatusOK, "a group") })
 	s.Public().POST("/auth/login", func(echo.Context) error { panic("a bug") })
 	s.Mount("/", http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})) // which net/http answers
-	s.Mount("/socket.io/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s.Mount("/socket.io/", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		if _, _, err := http.NewResponseController(w).Hijack(); err != nil {
 			http.Error(w, "no", http.StatusBadRequest)
 		}
@@ -50,7 +50,7 @@ func TestMetrics(t *testing.T) {
 	} {
 		c.do(s)
 	}
-	s.ServeHTTP(hijacked{httptest.NewRecorder()}, httptest.NewRequest("GET", "/socket.io/?transport=websocket", http.NoBody))
+	s.ServeHTTP(hijacked{httptest.NewRecorder()}, httptest.NewRequest(http.MethodGet, "/socket.io/?transport=websocket", http.NoBody))
 
 	families, err := registry.Gather()
 	require.NoError(t, err)
@@ -100,8 +100,8 @@ func TestMountsAreNotBoundByTheDeadlineOfAFormerRequest(t *testing.T) {
 	look := func() { seen = connection.write }
 	s.Public().GET("/ip", func(echo.Context) error { look(); return nil })
 	s.Mount("/", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { look() }))
-	s.ServeHTTP(connection, httptest.NewRequest("GET", "/api/v1/ip", http.NoBody))
+	s.ServeHTTP(connection, httptest.NewRequest(http.MethodGet, "/api/v1/ip", http.NoBody))
 	require.WithinDuration(t, time.Now().Add(time.Minute), seen, 10*time.Second)
-	s.ServeHTTP(connection, httptest.NewRequest("GET", "/page", http.NoBody))
+	s.ServeHTTP(connection, httptest.NewRequest(http.MethodGet, "/page", http.NoBody))
 	require.Zero(t, seen)
 }

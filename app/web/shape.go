@@ -106,7 +106,7 @@ func (w *walker) next() byte {
 
 // skip reads the next value, which may be a member's name.
 func (w *walker) skip() []byte {
-	end := 0
+	var end int
 	switch w.next() {
 	case '"':
 		end = endOfString(w.rest)
