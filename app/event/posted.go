@@ -40,11 +40,17 @@ type Post struct {
 	channel int64
 	senders []int64
 	body    bytes.Buffer
+	lines   *json.Encoder // into body; ends each line, too
 	n       int
 }
 
 // NewPost begins with nothing.
-func NewPost(channelID int64) *Post { return &Post{channel: channelID} }
+func NewPost(channelID int64) *Post {
+	p := &Post{channel: channelID}
+	p.lines = json.NewEncoder(&p.body)
+	p.lines.SetEscapeHTML(false)
+	return p
+}
 
 // Full says that no more should be added.
 func (p *Post) Full() bool { return p.n >= maxPosted || p.body.Len() >= maxPostedBytes }
@@ -56,9 +62,7 @@ func (p *Post) Add(m Message, accepted time.Time) error {
 		line = append(strconv.AppendInt(line, max(n, 0), 10), ' ')
 	}
 	p.body.Write(line)
-	e := json.NewEncoder(&p.body) // ends the line, too
-	e.SetEscapeHTML(false)
-	if err := e.Encode(m); err != nil {
+	if err := p.lines.Encode(&m); err != nil {
 		return fmt.Errorf("encode message %d: %w", m.MessageID, err)
 	}
 	p.n++

@@ -38,14 +38,34 @@ type Frame struct{ w *wire }
 
 // NewFrame encodes an event. The payload must be valid JSON; nil leaves it out.
 func NewFrame(event string, payload json.RawMessage) Frame {
-	name, err := json.Marshal(event)
-	if err != nil { // a string always encodes
-		return Frame{}
+	const begin = "42["
+	var space [64]byte
+	name := appendString(space[:0], event)
+	n := len(begin) + len(name) + len("]")
+	if payload != nil {
+		n += len(",") + len(payload)
 	}
-	if payload == nil {
-		return Frame{newWire("42[", string(name), "]")}
+	w := frameHeader(opText, n)
+	w.bytes = append(append(w.bytes, begin...), name...)
+	if payload != nil {
+		w.bytes = append(append(w.bytes, ','), payload...)
 	}
-	return Frame{newWire("42[", string(name), ",", string(payload), "]")}
+	w.bytes = append(w.bytes, ']')
+	return Frame{w}
+}
+
+// appendString appends s as JSON. Names of events are plain, and then take no memory of their own.
+func appendString(to []byte, s string) []byte {
+	for _, c := range []byte(s) {
+		if c != '_' && (c < '0' || c > 'Z' || c > '9' && c < 'A') {
+			encoded, err := json.Marshal(s)
+			if err != nil { // a string always encodes
+				encoded = []byte(`""`)
+			}
+			return append(to, encoded...)
+		}
+	}
+	return append(append(append(to, '"'), s...), '"')
 }
 
 // Size is the number of bytes that the frame takes on a WebSocket.
