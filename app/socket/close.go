@@ -32,8 +32,7 @@ func (s *session) graceLocked() {
 	}
 }
 
-// kill ends the session at once. A WebSocket client is told the code, unless it
-// is 0 or codeTold.
+// kill ends the session at once. A WebSocket client is told the code, unless it is 0.
 func (s *session) kill(reason string, code int) {
 	s.mu.Lock()
 	if s.state == stateClosed {
@@ -48,8 +47,6 @@ func (s *session) kill(reason string, code int) {
 	case ws == nil:
 	case code == 0:
 		ws.close()
-	case code == codeTold:
-		ws.linger()
 	case s.scheduled:
 		s.farewell, what = code, hurry
 		ws.linger() // which also ends the writer's work, if the client does not read

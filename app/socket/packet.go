@@ -13,6 +13,8 @@ var (
 	errUTF8      = errors.New("text that is not UTF-8")
 	errPacket    = errors.New("malformed packet")
 	errDirection = errors.New("packet of a type that only servers send")
+	errLarge     = errors.New("message that is too large")
+	errWebSocket = errors.New("not the WebSocket protocol")
 	errState     = errors.New("packet that does not fit the state of the connection")
 )
 

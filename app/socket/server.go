@@ -116,6 +116,7 @@ type Server struct {
 	ping       *wire // encoded once, as it is sent to everyone
 	disconnect *wire
 	buffers    sync.Pool // of *bytes.Buffer, for messages that are being read
+	reads      sync.Pool // of *readBuffer
 	batches    sync.Pool // of *batch
 	stats      counters
 
@@ -157,14 +158,12 @@ func newServer(opts Options) (*Server, error) {
 		ping:         newWire(string(enginePing)),
 		disconnect:   newWire(string(engineMessage), string(ioDisconnect)),
 		buffers:      sync.Pool{New: func() any { return new(bytes.Buffer) }},
+		reads:        sync.Pool{New: func() any { return new(readBuffer) }},
 		batches:      sync.Pool{New: func() any { return new(batch) }},
 		sessions:     make(map[string]*session),
 	}
 	s.upgrader = websocket.Upgrader{
-		ReadBufferSize:  readBufferBytes,
-		WriteBufferSize: readBufferBytes, // only for the rare frames that gorilla writes itself
-		WriteBufferPool: &sync.Pool{},
-		CheckOrigin:     func(*http.Request) bool { return true }, // checked for every transport, before
+		CheckOrigin: func(*http.Request) bool { return true }, // checked for every transport, before
 	}
 	s.out = newWriters(max(2, runtime.GOMAXPROCS(0)), opts.WriteTimeout, opts.GatherTime, &s.stats)
 	s.lib = newLibrary(s)

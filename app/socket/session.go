@@ -49,7 +49,7 @@ type session struct {
 	posting   bool
 	lib       *engineSocket // the session as the library knows it; nil when the library has done its part
 	announced bool          // the library knows the session
-	pinged    bool // and the pong has not come yet
+	pinged    bool          // and the pong has not come yet
 	timer     *time.Timer
 }
 

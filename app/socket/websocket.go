@@ -1,7 +1,6 @@
 package socket
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -9,15 +8,11 @@ import (
 	"net/http"
 	"syscall"
 	"time"
-	"unicode/utf8"
 
 	"github.com/gorilla/websocket"
 )
 
 const (
-	// readBufferBytes is small, as there is one for each connection, most of which are idle; larger
-	// messages are read past it.
-	readBufferBytes = 512
 	// tellTimeout bounds the writing of a pong or a close frame outside of the queue.
 	tellTimeout = time.Second
 	// lingerTimeout is how long a client has to answer a close frame. Closing the socket with something
@@ -25,24 +20,21 @@ const (
 	lingerTimeout = 2 * time.Second
 )
 
-// wsConn is a WebSocket: gorilla's for what comes in, the socket itself for what goes out.
+// wsConn is a WebSocket: the socket itself, for what goes out, and a reader for what comes in.
 type wsConn struct {
-	conn *websocket.Conn
-	net  net.Conn
-	raw  syscall.RawConn // nil if writing without blocking is not possible
+	net net.Conn
+	raw syscall.RawConn // nil if reading and writing without blocking is not possible
+	in  *reader
 }
 
-// upgrade answers the handshake of a WebSocket.
+// upgrade answers the handshake of a WebSocket. Of gorilla's connection, only the socket is kept.
 func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) (*wsConn, error) {
 	conn, err := s.upgrader.Upgrade(w, r, nil)
 	if err != nil {
 		return nil, err // answered by the upgrader
 	}
-	conn.SetReadLimit(int64(s.opts.MaxPayload))
-	conn.SetCloseHandler(func(int, string) error { return nil }) // kill answers it
-	ws := &wsConn{conn: conn, net: conn.NetConn(), raw: rawConn(conn.NetConn())}
-	// Gorilla's own handler leaves a write deadline behind.
-	conn.SetPingHandler(func(data string) error { return ws.writeBlocking(net.Buffers{newPong(data).bytes}, tellTimeout) })
+	ws := &wsConn{net: conn.NetConn(), raw: rawConn(conn.NetConn())}
+	ws.in = newReader(ws.net, ws.raw, &s.reads, s.opts.MaxPayload)
 	return ws, nil
 }
 
@@ -103,74 +95,59 @@ func (s *Server) handshakeWebSocket(w http.ResponseWriter, r *http.Request) {
 
 // read receives what comes over the session's WebSocket until that ends. It is
 // the one goroutine that a connection costs, and it closes the socket.
+//
+// When it has handled something and would wait for more, it leaves that to a
+// new goroutine: its stack has grown meanwhile, and would be kept for good.
 func (s *session) read() {
 	ws := s.ws
-	defer s.server.remove(s)
-	defer ws.close()
-	ws.conn.SetPingHandler(func(data string) error {
-		s.send(newPong(data))
-		return nil
-	})
-	for {
-		err := ws.next(s.server, s.receive)
-		if err == nil {
-			continue
-		}
-		reason, code := closing(err)
-		s.kill(reason, code)
-		var refused *refusal
-		if !errors.As(err, &refused) { // gorilla reads no further
-			if code == codeTold {
-				ws.discard()
-			}
+	err := ws.in.wait()
+	for err == nil || s.readFailed(ws, err) {
+		if err = ws.in.next(&s.server.buffers, s.answerPing, s.receive); err == nil && ws.in.idle() {
+			go s.read()
 			return
 		}
-		// The client is told why, and what it sends until it has closed its end is thrown away.
 	}
+	ws.close()
+	s.server.remove(s)
 }
 
-// next reads one message and hands it on. The slice is used again afterwards.
-func (c *wsConn) next(server *Server, handle func(packet []byte) error) error {
-	kind, r, err := c.conn.NextReader()
-	if err != nil {
-		return err
+// answerPing answers a ping of the WebSocket protocol.
+func (s *session) answerPing(data string) error {
+	s.send(newPong(data))
+	return nil
+}
+
+// readFailed ends the session because of an error in reading. It reports whether reading goes on: the client is told
+// why, and what it sends until it has closed its end is thrown away.
+func (s *session) readFailed(ws *wsConn, err error) (goOn bool) {
+	s.kill(closing(err))
+	var refused *refusal
+	if !errors.As(err, &refused) {
+		return false
 	}
-	buf := server.buffers.Get().(*bytes.Buffer) //nolint:forcetypeassert // the pool's New
-	defer server.buffers.Put(buf)
-	buf.Reset()
-	if _, err := io.Copy(buf, r); err != nil {
-		return err
+	if refused.lost {
+		ws.discard()
 	}
-	if kind != websocket.TextMessage {
-		return refuse(websocket.CloseUnsupportedData, errBinary)
-	}
-	if !utf8.Valid(buf.Bytes()) {
-		return refuse(websocket.CloseInvalidFramePayloadData, errUTF8)
-	}
-	return handle(buf.Bytes())
+	return !refused.lost
 }
 
 // refusal is an error in what a client has sent.
 type refusal struct {
 	code int // of the WebSocket close frame
 	err  error
+	lost bool // it is not known where the next message begins
 }
 
-func refuse(code int, err error) error { return &refusal{code, err} }
+func refuse(code int, err error) error { return &refusal{code: code, err: err} }
 
 func (r *refusal) Error() string { return r.err.Error() }
 func (r *refusal) Unwrap() error { return r.err }
-
-// codeTold stands for the code of a close frame that gorilla has sent, having found the client to break the WebSocket
-// protocol, or its limit.
-const codeTold = -1
 
 // closing says for what reason, and with which code, a WebSocket is closed after an error; 0 is for a connection that
 // is broken, or that the client has closed without a word.
 func closing(err error) (reason string, code int) {
 	var refused *refusal
 	var closed *websocket.CloseError
-	var network net.Error
 	switch {
 	case errors.As(err, &refused):
 		return ReasonProtocol, refused.code
@@ -178,10 +155,8 @@ func closing(err error) (reason string, code int) {
 		return ReasonTransportClose, websocket.CloseNormalClosure
 	case errors.As(err, &closed), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed):
 		return ReasonTransportClose, 0
-	case errors.As(err, &network):
-		return ReasonTransportError, 0
 	}
-	return ReasonProtocol, codeTold
+	return ReasonTransportError, 0
 }
 
 // probeWebSocket is the second half of an upgrade: a WebSocket for a session
@@ -214,10 +189,11 @@ func (s *session) beginProbe(ws *wsConn) bool {
 
 // runProbe reads a probing WebSocket and, if the client decides so, goes on as its reader.
 func (s *session) runProbe(ws *wsConn) {
-	_ = ws.conn.SetReadDeadline(time.Now().Add(s.server.opts.UpgradeTimeout))
-	err := ws.next(s.server, func(packet []byte) error { return s.probing(ws, packet) })
+	_ = ws.net.SetReadDeadline(time.Now().Add(s.server.opts.UpgradeTimeout))
+	pong := func(data string) error { return ws.writeBlocking(net.Buffers{newPong(data).bytes}, tellTimeout) }
+	err := ws.in.next(&s.server.buffers, pong, func(packet []byte) error { return s.probing(ws, packet) })
 	if err == nil {
-		err = ws.next(s.server, func(packet []byte) error { return s.upgraded(ws, packet) })
+		err = ws.in.next(&s.server.buffers, pong, func(packet []byte) error { return s.upgraded(ws, packet) })
 	}
 	if err != nil {
 		s.endProbe(ws)
@@ -227,7 +203,7 @@ func (s *session) runProbe(ws *wsConn) {
 		ws.close()
 		return
 	}
-	s.read()
+	go s.read()
 }
 
 // probing answers the probe, and has a waiting poll answered, so that the client can stop polling.
@@ -253,7 +229,7 @@ func (s *session) upgraded(ws *wsConn, packet []byte) error {
 	if string(packet) != string(engineUpgrade) {
 		return refuse(websocket.ClosePolicyViolation, fmt.Errorf("%w: expected an upgrade", errPacket))
 	}
-	if err := ws.conn.SetReadDeadline(time.Time{}); err != nil {
+	if err := ws.net.SetReadDeadline(time.Time{}); err != nil {
 		return err
 	}
 	s.mu.Lock()

@@ -3,6 +3,7 @@
 package socket
 
 import (
+	"errors"
 	"net"
 	"syscall"
 )
@@ -14,5 +15,8 @@ type attempt struct{}
 func newAttempt() attempt { return attempt{} }
 
 func (attempt) write(syscall.RawConn, []byte) (int, error) { return 0, nil }
+
+// tryRead is not used here either: there is no raw connection.
+func tryRead(uintptr, []byte) (n int, again bool, err error) { return 0, false, errors.ErrUnsupported }
 
 func rawConn(net.Conn) syscall.RawConn { return nil }

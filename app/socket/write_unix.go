@@ -4,6 +4,7 @@ package socket
 
 import (
 	"errors"
+	"io"
 	"net"
 	"syscall"
 )
@@ -62,6 +63,24 @@ func (a attempt) write(raw syscall.RawConn, data []byte) (int, error) {
 	}
 	a.state.data = nil
 	return written, err
+}
+
+// tryRead reads what there is. If there is nothing, it says to try again later.
+func tryRead(fd uintptr, p []byte) (n int, again bool, err error) {
+	for {
+		n, err = syscall.Read(int(fd), p)
+		switch { // not by errors.Is, which takes too much of the stack: see reader.wait
+		case err == syscall.EINTR: //nolint:errorlint // a system call's own error
+			continue
+		case err == syscall.EAGAIN: //nolint:errorlint // a system call's own error
+			return 0, true, nil
+		case err != nil:
+			return 0, false, err
+		case n == 0:
+			return 0, false, io.EOF
+		}
+		return n, false, nil
+	}
 }
 
 // rawConn returns the socket under a connection, nil if there is none.
