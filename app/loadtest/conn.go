@@ -93,10 +93,8 @@ func dialConn(ctx context.Context, base, token string, clock clock, buffers *wri
 			_ = ws.Close()
 		}
 	}()
-	if err = c.join(token); err != nil {
-		return nil, err
-	}
-	return c, nil
+	err = c.join(token)
+	return c, err
 }
 
 // join is the handshake of Engine.IO and of Socket.IO.

@@ -340,7 +340,7 @@ func TestSendingAgain(t *testing.T) {
 		r := runOf(t, small(f))
 		require.True(t, r.Verdict.OK, "it is confirmed twice, and that is as it should be: %v", r.Verdict.Problems)
 		require.Equal(t, 1, r.Sending.Retries)
-		require.Equal(t, map[string]int{"send: EOF": 1}, r.Sending.Errors)
+		require.Equal(t, map[string]int{"send: unexpected EOF": 1}, r.Sending.Errors)
 	})
 	t.Run("for good", func(t *testing.T) {
 		t.Parallel()

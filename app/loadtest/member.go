@@ -28,6 +28,7 @@ type tokens struct {
 	access, refresh string
 	renewAt         time.Time
 	header          http.Header // of requests; not to be changed
+	bearer          string      // the value of Authorization
 }
 
 // session is the answer to signing up and in.
@@ -44,7 +45,9 @@ type session struct {
 const unknownLife = 30 * time.Second
 
 func (m *member) keep(s session) {
-	m.id = s.User.ID
+	if m.id == 0 { // later, others may be reading it
+		m.id = s.User.ID
+	}
 	now := time.Now()
 	life := s.ExpiresAt.Sub(now)
 	if life <= 0 {
@@ -52,6 +55,7 @@ func (m *member) keep(s session) {
 	}
 	m.tokens.Store(&tokens{
 		access: s.AccessToken, refresh: s.RefreshToken, renewAt: now.Add(life * 2 / 3),
+		bearer: "Bearer " + s.AccessToken,
 		header: http.Header{
 			"Authorization": {"Bearer " + s.AccessToken},
 			"Content-Type":  {"application/json"},

@@ -21,6 +21,7 @@ import (
 type run struct {
 	options Options
 	api     *api
+	poster  *poster
 	clock   clock
 	ledger  *ledger
 	buffers writeBuffers
@@ -59,6 +60,8 @@ func Run(ctx context.Context, o Options) (report *Report, err error) {
 	}
 	r := newRun(o)
 	defer r.api.close()
+	defer context.AfterFunc(ctx, r.poster.close)()
+	defer r.poster.close()
 	if o.Cleanup {
 		defer func() { err = errors.Join(err, r.cleanup(ctx)) }()
 	}
@@ -72,7 +75,8 @@ func Run(ctx context.Context, o Options) (report *Report, err error) {
 func newRun(o Options) *run {
 	r := &run{
 		options: o,
-		api:     newAPI(o.URL, max(o.Senders, int(o.Rate), hashing)),
+		api:     newAPI(o.URL, 2*hashing),
+		poster:  newPoster(o.URL),
 		clock:   clock{time.Now()},
 		ledger:  newLedger(random(4)),
 		errors:  make(map[string]int),

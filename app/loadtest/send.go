@@ -140,7 +140,7 @@ func (r *run) send(ctx context.Context, n int64, planned time.Duration) {
 	body := r.body(n)
 	for pause := newBackoff(c.patience); ; {
 		used := c.tokens.Load()
-		err := r.api.once(ctx, http.MethodPost, ch.path, used.header, body, nil)
+		err := r.poster.post(ctx, ch.path, used.bearer, body)
 		if err == nil {
 			r.wasAccepted(n, rec, c, ch, planned)
 			return
