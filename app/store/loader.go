@@ -101,34 +101,40 @@ func (l *Loader[K, V]) leave(q *load[K, V]) {
 
 // run makes one query after the other while there are calls.
 func (l *Loader[K, V]) run() {
-	for {
+	for more := true; more; {
 		runtime.Gosched() // those who are on their way to call may come along
-		ctx, q := l.next()
-		if q == nil {
-			return
-		}
-		q.answers, q.err = l.ask(ctx, q.keys)
-		q.end()
-		close(q.done)
+		more = l.once()
 	}
 }
 
-// next closes the oldest query that somebody waits for to more calls. Nil means that there is none, and that run has ended.
-func (l *Loader[K, V]) next() (context.Context, *load[K, V]) {
+// once makes the next query, if there is one.
+func (l *Loader[K, V]) once() bool {
+	ctx, cancel := context.WithTimeout(context.Background(), loaderTimeout)
+	defer cancel()
+	q := l.next(cancel)
+	if q == nil {
+		return false
+	}
+	q.answers, q.err = l.ask(ctx, q.keys)
+	close(q.done)
+	return true
+}
+
+// next closes the oldest query that somebody waits for to more calls; end is called if they all leave. Nil means that there is
+// none, and that run ends.
+func (l *Loader[K, V]) next(end context.CancelFunc) *load[K, V] {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for len(l.waiting) > 0 {
 		q := l.waiting[0]
 		l.waiting = l.waiting[1:]
-		if q.calls == 0 {
-			continue
+		if q.calls > 0 {
+			q.end = end
+			return q
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), loaderTimeout)
-		q.end = cancel // run calls it
-		return ctx, q
 	}
 	l.running, l.waiting = false, nil
-	return nil, nil
+	return nil
 }
 
 // ask makes a query. That it panics is an error of its calls: nobody else would be there to notice.
