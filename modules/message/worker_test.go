@@ -60,7 +60,7 @@ func lines(t *testing.T, msg bus.Message) []event.Posted {
 func TestWorkPublishesOncePerChannel(t *testing.T) {
 	t.Parallel()
 	outcomes := []Outcome{kept(2, 4, 7), kept(3, 1, 7), {Refused: ErrNotMember}, kept(2, 5, 9), kept(2, 6, 7)}
-	keeper := keeperFunc(func(sends []event.Send) ([]Outcome, error) { return outcomes, nil })
+	keeper := keeperFunc(func([]event.Send) ([]Outcome, error) { return outcomes, nil })
 	b := &workerBus{}
 	w := NewWorker(keeper, b, nil, 1, NewWorkerMetrics(nil), discard)
 	accepted := time.UnixMilli(1_700_000_000_123)

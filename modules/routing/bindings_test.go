@@ -300,8 +300,8 @@ func (m *model) finish() {
 	defer m.broker.mu.Unlock()
 	require.Equal(m.t, needed, m.broker.bound)
 	wanted, confirmed := m.bindings.Counts()
-	require.Equal(m.t, len(needed), wanted)
-	require.Equal(m.t, len(needed), confirmed)
+	require.Len(m.t, needed, wanted)
+	require.Len(m.t, needed, confirmed)
 	require.Empty(m.t, m.bindings.tickets)
 	require.Len(m.t, m.bindings.keys, len(needed))
 }

@@ -3,9 +3,9 @@ package subscription
 import (
 	"cmp"
 	"context"
-	"encoding/json"
-	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"gorm.io/gorm"
@@ -67,16 +67,9 @@ func (s *Store) Forget(ctx context.Context, id string) error {
 // Snapshots reads what each of the users may hear, and the groups that they are members of. Users who do not exist count as
 // disabled. It is one statement, and so it is all as of one moment: no list is older or newer than its version.
 func (s *Store) Snapshots(ctx context.Context, userIDs []int64) (map[int64]*event.Snapshot, map[int64]*event.SnapshotGroup, error) {
-	wanted, err := json.Marshal(userIDs)
-	if err != nil {
-		return nil, nil, fmt.Errorf("encode user ids: %w", err)
-	}
-	sql := postgresSnapshots
-	if s.db.Dialect() == store.SQLite {
-		sql = sqliteSnapshots
-	}
+	sql, wanted := snapshotsOf(s.db.Dialect(), userIDs)
 	var rows []snapshotRow
-	if err := s.db.Read(ctx).Raw(sql, string(wanted)).Scan(&rows).Error; err != nil {
+	if err := s.db.Read(ctx).Raw(sql, wanted, wanted, wanted).Scan(&rows).Error; err != nil {
 		return nil, nil, store.Map(err)
 	}
 	users, groups := make(map[int64]*event.Snapshot, len(userIDs)), make(map[int64]*event.SnapshotGroup)
@@ -118,26 +111,40 @@ const (
 	privateRow        // user, group, channel
 )
 
-// The users come as one JSON parameter, so that the text of the statement does not depend on their number. The public
-// channels of a group are read once, however many of its members are asked for.
-const (
-	postgresSnapshots = `
-		WITH wanted AS MATERIALIZED (SELECT value::bigint AS id FROM json_array_elements_text(?::json) AS ids (value)),` + snapshots
-	sqliteSnapshots = `
-		WITH wanted AS MATERIALIZED (SELECT value AS id FROM json_each(?)),` + snapshots
+// snapshots reads them all. The public channels of a group are read once, however many of its members are asked for.
+const snapshots = `
+	WITH mine AS MATERIALIZED (SELECT user_id, group_id FROM group_members WHERE user_id {one of the users})
+	SELECT 0 AS kind, id AS a, membership_version AS b, 0 AS c FROM users WHERE id {one of the users} AND disabled_at IS NULL
+	UNION ALL
+	SELECT 1, id, version, 0 FROM groups WHERE id {one of the groups}
+	UNION ALL
+	SELECT 2, user_id, group_id, 0 FROM mine
+	UNION ALL
+	SELECT 3, group_id, id, 0 FROM channels WHERE group_id {one of the groups} AND NOT private
+	UNION ALL
+	SELECT 4, p.user_id, c.group_id, c.id
+	FROM channel_members p JOIN channels c ON c.id = p.channel_id
+	WHERE p.user_id {one of the users} AND c.private
+	  AND EXISTS (SELECT 1 FROM mine m WHERE m.user_id = p.user_id AND m.group_id = c.group_id)`
 
-	snapshots = `
-		mine AS MATERIALIZED (SELECT m.user_id, m.group_id FROM wanted w JOIN group_members m ON m.user_id = w.id),
-		theirs AS MATERIALIZED (SELECT DISTINCT group_id FROM mine)
-		SELECT 0 AS kind, u.id AS a, u.membership_version AS b, 0 AS c FROM wanted w JOIN users u ON u.id = w.id WHERE u.disabled_at IS NULL
-		UNION ALL
-		SELECT 1, g.id, g.version, 0 FROM theirs t JOIN groups g ON g.id = t.group_id
-		UNION ALL
-		SELECT 2, m.user_id, m.group_id, 0 FROM mine m
-		UNION ALL
-		SELECT 3, c.group_id, c.id, 0 FROM theirs t JOIN channels c ON c.group_id = t.group_id WHERE NOT c.private
-		UNION ALL
-		SELECT 4, m.user_id, c.group_id, c.id
-		FROM mine m JOIN channel_members p ON p.user_id = m.user_id JOIN channels c ON c.id = p.channel_id AND c.group_id = m.group_id
-		WHERE c.private`
-)
+// snapshotsOf returns the statement and its one parameter, which comes three times. Its text does not depend on the number
+// of users. Arrays have PostgreSQL expect few rows, and so use indexes; of a set from JSON it would expect many.
+func snapshotsOf(d store.Dialect, users []int64) (sql, wanted string) {
+	list := make([]byte, 0, 8*len(users))
+	for i, id := range users {
+		if i > 0 {
+			list = append(list, ',')
+		}
+		list = strconv.AppendInt(list, id, 10)
+	}
+	if d == store.SQLite {
+		return strings.NewReplacer(
+			"{one of the users}", "IN (SELECT value FROM json_each(?))",
+			"{one of the groups}", "IN (SELECT group_id FROM mine)",
+		).Replace(snapshots), "[" + string(list) + "]"
+	}
+	return strings.NewReplacer(
+		"{one of the users}", "= ANY (?::bigint[])",
+		"{one of the groups}", "= ANY (ARRAY(SELECT DISTINCT group_id FROM mine))",
+	).Replace(snapshots), "{" + string(list) + "}"
+}
