@@ -39,9 +39,10 @@ func BenchmarkFanOut(b *testing.B) {
 	}
 }
 
-// BenchmarkBroadcast measures Broadcast alone: what the caller waits for.
+// BenchmarkBroadcast measures Broadcast alone: what the caller waits for. Nothing is written; the queues are emptied
+// now and then, as the writers would, which is part of the measure.
 func BenchmarkBroadcast(b *testing.B) {
-	for _, clients := range []int{1, 100, 10_000} {
+	for _, clients := range []int{1, 100, 1000, 10_000} {
 		b.Run(strconv.Itoa(clients), func(b *testing.B) {
 			s := newLooseServer(b)
 			conns := make([]*Conn, clients)
@@ -53,13 +54,27 @@ func BenchmarkBroadcast(b *testing.B) {
 			b.ReportAllocs()
 			for n := 0; b.Loop(); n++ {
 				s.Broadcast("room", frame, "")
-				if n%1000 == 999 {
+				if n%16 == 15 {
 					for _, c := range conns {
 						c.session.wrote(c.session.queue.frames)
 						s.recycle(c.session.queue)
 						c.session.queue = nil
 					}
 				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*clients), "ns/delivery")
+		})
+	}
+}
+
+// BenchmarkNewFrame encodes an event, which is done once whatever the number of receivers.
+func BenchmarkNewFrame(b *testing.B) {
+	for _, size := range []int{200, 4000} {
+		b.Run(strconv.Itoa(size), func(b *testing.B) {
+			payload := bytes.Repeat([]byte("1"), size)
+			b.ReportAllocs()
+			for b.Loop() {
+				NewFrame("GROUP_MESSAGE_RECEIVE", payload)
 			}
 		})
 	}

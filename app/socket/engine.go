@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -119,10 +120,6 @@ func (s *Server) handshake(w http.ResponseWriter, r *http.Request, socket bool) 
 func (s *Server) open(r *http.Request, ws *wsConn) (*session, error) {
 	sess := &session{server: s, id: rand.Text(), remote: s.opts.RemoteAddr(r), ws: ws}
 	sess.lib = &engineSocket{EventEmitter: types.NewEventEmitter(), session: sess}
-	hello, err := s.hello(sess)
-	if err != nil {
-		return nil, err
-	}
 	s.mu.Lock()
 	if s.draining {
 		s.mu.Unlock()
@@ -133,28 +130,24 @@ func (s *Server) open(r *http.Request, ws *wsConn) (*session, error) {
 	s.mu.Unlock()
 	s.stats.sessions.Add(1)
 	s.lib.engine.announce(sess)
-	sess.send(hello)
+	sess.send(s.hello(sess))
 	sess.start()
 	return sess, nil
 }
 
-// hello is the first packet that goes to a client.
-func (s *Server) hello(sess *session) (*wire, error) {
-	upgrades := []string{}
+// hello is the first packet that goes to a client. There is nothing in it that JSON would have to escape.
+func (s *Server) hello(sess *session) *wire {
+	upgrades := ""
 	if sess.ws == nil {
-		upgrades = append(upgrades, "websocket")
+		upgrades = `"websocket"`
 	}
-	data, err := json.Marshal(map[string]any{
-		"sid":          sess.id,
-		"upgrades":     upgrades,
-		"pingInterval": s.opts.PingInterval.Milliseconds(),
-		"pingTimeout":  s.opts.PingTimeout.Milliseconds(),
-		"maxPayload":   s.opts.MaxPayload,
-	})
-	if err != nil {
-		return nil, err
-	}
-	return newWire(string(engineOpen), string(data)), nil
+	return newWire(string(engineOpen), `{"sid":"`, sess.id, `","upgrades":[`, upgrades, `],`, s.terms, `}`)
+}
+
+// terms is the part of the first packet that is the same for all clients.
+func (o Options) terms() string {
+	return fmt.Sprintf(`"pingInterval":%d,"pingTimeout":%d,"maxPayload":%d`,
+		o.PingInterval.Milliseconds(), o.PingTimeout.Milliseconds(), o.MaxPayload)
 }
 
 // session finds a session by its id.

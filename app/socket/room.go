@@ -32,6 +32,9 @@ type stripe struct {
 	_     [32]byte // keeps the locks of neighbours on different cache lines
 }
 
+// spareRooms is for how many rooms more than it joins a connection has a place.
+const spareRooms = 2
+
 // room is one room. Connections keep pointers to theirs, so that its name is in memory only once.
 type room struct {
 	name string
@@ -68,7 +71,9 @@ func (r *rooms) join(c *Conn, names ...string) {
 	if c.gone {
 		return
 	}
-	c.rooms = slices.Grow(c.rooms, len(names))
+	if n := len(c.rooms); cap(c.rooms)-n < len(names) { // without the reserve that append would make
+		c.rooms = append(make([]*room, 0, n+len(names)+spareRooms), c.rooms...)
+	}
 	for _, name := range names {
 		st := &r.stripes[r.index(name)]
 		st.mu.Lock()

@@ -113,6 +113,7 @@ type Server struct {
 	onDisconnect func(*Conn, string)
 	handlers     map[string]func(*Conn, json.RawMessage, func(any))
 
+	terms      string
 	ping       *wire // encoded once, as it is sent to everyone
 	disconnect *wire
 	buffers    sync.Pool // of *bytes.Buffer, for messages that are being read
@@ -155,6 +156,7 @@ func newServer(opts Options) (*Server, error) {
 		onConnected:  func(*Conn) {},
 		onDisconnect: func(*Conn, string) {},
 		handlers:     make(map[string]func(*Conn, json.RawMessage, func(any))),
+		terms:        opts.terms(),
 		ping:         newWire(string(enginePing)),
 		disconnect:   newWire(string(engineMessage), string(ioDisconnect)),
 		buffers:      sync.Pool{New: func() any { return new(bytes.Buffer) }},
