@@ -127,14 +127,14 @@ const persisted = "parley_messages_persisted_total"
 
 // addThroughput adds what a closed loop came to.
 func (b *bench) addThroughput(setup string, x float64, o outcome) {
-	b.add(setup, x, "messages/s", o.Load.DeliveredPerSecond)
+	b.add(setup, x, messagesMetric, o.Load.DeliveredPerSecond)
 	b.add(setup, x, "deliveries/s", o.Load.DeliveriesPerSecond)
 }
 
 // addLatency adds the time from sending to the arrivals.
 func (b *bench) addLatency(setup string, x float64, o outcome) {
 	b.add(setup, x, "p50, ms", o.Load.DeliveryMS.P50MS)
-	b.add(setup, x, "p99, ms", o.Load.DeliveryMS.P99MS)
+	b.add(setup, x, p99Metric, o.Load.DeliveryMS.P99MS)
 }
 
 // addCPU adds the CPU time that each group of processes has used for a message.

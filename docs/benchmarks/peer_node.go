@@ -14,6 +14,8 @@ import (
 	"parley/docs/benchmarks/deploy"
 )
 
+const nodeTitle = "Node.js, the same design"
+
 // node is the peer in peers/node, running: an api, a worker and two socket processes.
 type node struct {
 	lab       *deploy.Lab
@@ -141,7 +143,7 @@ func (n *node) RestartSockets(ctx context.Context) error {
 }
 
 // Title is what reports call it.
-func (*node) Title() string { return "Node.js, the same design" }
+func (*node) Title() string { return nodeTitle }
 
 // All returns all processes.
 func (n *node) All() []*deploy.Process { return n.processes }

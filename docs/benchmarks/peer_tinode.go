@@ -47,7 +47,7 @@ func (b *bench) tinodeClosed(ctx context.Context) error {
 				return err
 			}
 			seconds := r.Window.Seconds()
-			b.add(tinodeTitle, 0, "messages/s", float64(r.Messages)/seconds)
+			b.add(tinodeTitle, 0, messagesMetric, float64(r.Messages)/seconds)
 			b.add(tinodeTitle, 0, "deliveries/s", float64(r.Deliveries)/seconds)
 			b.tinodeFaults(r)
 			// The warm-up is in there, too: at the same speed, so its messages are counted by its length.
@@ -77,7 +77,7 @@ func (b *bench) tinodePaced(ctx context.Context, runs int, rates []float64, x fu
 					return err
 				}
 				b.add(tinodeTitle, x(rate), "p50, ms", millis(r.P50))
-				b.add(tinodeTitle, x(rate), "p99, ms", millis(r.P99))
+				b.add(tinodeTitle, x(rate), p99Metric, millis(r.P99))
 				b.tinodeFaults(r)
 				if r.P99 > slow || r.Dropped > 0 {
 					return nil
@@ -106,7 +106,7 @@ func (b *bench) tinodeStorm(ctx context.Context) error {
 				return err
 			}
 			b.add(tinodeTitle+", without presence", 0, stormMetric, took.Round(time.Millisecond).Seconds())
-			b.add(tinodeTitle+", without presence", 0, "connections dropped", float64(dropped))
+			b.add(tinodeTitle+", without presence", 0, droppedMetric, float64(dropped))
 		}
 		return nil
 	})

@@ -39,12 +39,6 @@ func render(o options, r *figures.Results) error {
 	return figures.Replace(o.report, "goals", r.Goals(goals()))
 }
 
-// curves are the plots.
-func curves() []figures.Curve { return nil }
-
-// goals are what was aimed at.
-func goals() []figures.Goal { return nil }
-
 // about describes the machine.
 func about(r *figures.Results) string {
 	var b strings.Builder

@@ -8,20 +8,27 @@ import (
 	"parley/docs/benchmarks/fanout"
 )
 
+// fanoutLoad is a number of clients, and how many events they get at once.
+type fanoutLoad struct {
+	title          string
+	clients, burst int
+}
+
+var fanoutLoads = []fanoutLoad{
+	{"500 clients, paced", 500, 1},
+	{"500 clients, bursts of 200", 500, 200},
+	{"1 client, bursts of 1,000", 1, 1000},
+}
+
+func (l fanoutLoad) metric() string { return l.title + ": deliveries/s" }
+
 // measureFanout lets servers broadcast to the same raw clients, which are in another process and read in one thread. "Paced" is a
 // burst of one: the next event is broadcast when the last one has arrived everywhere.
 func measureFanout(ctx context.Context, b *bench) error {
-	for _, load := range []struct {
-		title          string
-		clients, burst int
-	}{
-		{"500 clients, paced", 500, 1},
-		{"500 clients, bursts of 200", 500, 200},
-		{"1 client, bursts of 1,000", 1, 1000},
-	} {
+	for _, load := range fanoutLoads {
 		err := fanout.Compare(ctx, []fanout.Server{fanout.Parley, fanout.Centrifuge, fanout.CentrifugeDelayed}, load.clients, load.burst, choose(b, 5, 1),
 			choose(b, 3*time.Second, 300*time.Millisecond), func(t fanout.Throughput) {
-				b.add(t.Server.Title(), 0, load.title+": deliveries/s", t.Deliveries)
+				b.add(t.Server.Title(), 0, load.metric(), t.Deliveries)
 				b.add(t.Server.Title(), 0, load.title+": server µs/delivery", t.CPU)
 			})
 		if err != nil {
@@ -39,7 +46,7 @@ func measureIdle(ctx context.Context, b *bench) error {
 			if err != nil {
 				return err
 			}
-			b.add(server.Title()+", connected only", 0, "KiB/connection, resident", kib)
+			b.add(server.Title()+", connected only", 0, residentMetric, kib)
 		}
 	}
 	return b.measureSubscribed(ctx)

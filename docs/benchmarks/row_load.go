@@ -87,7 +87,7 @@ const slow = 500 * time.Millisecond
 func measureRates(ctx context.Context, b *bench) error {
 	rates := choose(b, []float64{50, 100, 200, 300, 450, 600, 800, 1000, 1250, 1500, 2000}, []float64{50, 200, 800})
 	keepsUp := func(setup string, rate float64) bool {
-		p99, ok := b.results.Median(b.row, setup, rate, "p99, ms")
+		p99, ok := b.results.Median(b.row, setup, rate, p99Metric)
 		return ok && p99 < millis(slow)
 	}
 	err := b.inEach(ctx, func(t target) error {
@@ -113,9 +113,9 @@ func measureMembers(ctx context.Context, b *bench) error {
 	const rate = 50
 	for _, size := range sizes {
 		err := b.with(ctx, deploy.Split, func(t target) error {
-			setup := fmt.Sprintf("%d online", size.online)
+			setup := someOnline(size.online)
 			if size.online == size.members {
-				setup = "everybody online"
+				setup = everybodyOnline
 			}
 			l := b.audience()
 			l.users, l.members = size.online, size.members
@@ -143,9 +143,9 @@ func measureMembers(ctx context.Context, b *bench) error {
 // addCost adds what each message costs the servers.
 func (b *bench) addCost(setup string, x float64, o outcome) {
 	for _, cost := range []struct{ metric, counter string }{
-		{"into the broker/message", "parley_bus_sent_total"},
-		{"out to it/message", "parley_bus_published_total"},
-		{"SQL statements/message", "parley_store_statements_total"},
+		{intoBrokerMetric, "parley_bus_sent_total"},
+		{outToItMetric, "parley_bus_published_total"},
+		{sqlMetric, "parley_store_statements_total"},
 	} {
 		if each, ok := perMessage(o.samples, cost.counter); ok {
 			b.add(setup, x, cost.metric, each)
@@ -167,6 +167,6 @@ func (b *bench) addRows(ctx context.Context, t target, setup string, x float64) 
 	if err != nil {
 		return err
 	}
-	b.add(setup, x, "message_recipients rows/message", float64(rows)/float64(max(1, messages)))
+	b.add(setup, x, rowsMetric, float64(rows)/float64(max(1, messages)))
 	return nil
 }

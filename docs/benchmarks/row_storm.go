@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"parley/docs/benchmarks/deploy"
@@ -13,9 +12,6 @@ import (
 func (b *bench) crowd() load {
 	return load{users: choose(b, 1000, 200), channels: 20, connectOnly: true, duration: choose(b, 5*time.Second, 2*time.Second)}
 }
-
-// stormMetric is the time from the first dial.
-const stormMetric = "until the last one is subscribed, s"
 
 // measureStorm connects everybody at once to socket servers that nobody was connected to before. It begins with a run that only
 // signs everybody up.
@@ -34,7 +30,7 @@ func measureStorm(ctx context.Context, b *bench) error {
 				continue
 			}
 			b.add(t.Title(), 0, stormMetric, o.Connect.StormMS/1000)
-			b.add(t.Title(), 0, "connections dropped", float64(o.Connect.Disconnects))
+			b.add(t.Title(), 0, droppedMetric, float64(o.Connect.Disconnects))
 		}
 		return nil
 	})
@@ -78,8 +74,8 @@ func measureReconnect(ctx context.Context, b *bench) error {
 			}
 			b.add(t.Title(), 0, "clients that lost their server", float64(o.Connect.Reconnects))
 			b.add(t.Title(), 0, "SUBSCRIBED again, p50, s", o.Connect.ReconnectMS.P50MS/1000)
-			b.add(t.Title(), 0, "the last one, s", o.Connect.ReconnectMS.MaxMS/1000)
-			b.add(t.Title(), 0, "others dropped", float64(o.Connect.Disconnects-o.Connect.Reconnects))
+			b.add(t.Title(), 0, reconnectMetric, o.Connect.ReconnectMS.MaxMS/1000)
+			b.add(t.Title(), 0, othersMetric, float64(o.Connect.Disconnects-o.Connect.Reconnects))
 			if _, err := d.Add(ctx, "socket"); err != nil {
 				return err
 			}
@@ -96,7 +92,7 @@ func (b *bench) measureSubscribed(ctx context.Context) error {
 			return errors.New("not a deployment of Parley")
 		}
 		l := b.crowd()
-		setup := fmt.Sprintf("Parley socket role, %d users subscribed to %d channels", l.users, l.channels)
+		setup := subscribedTitle(l.users, l.channels)
 		for run := range b.runs() + 1 { // the first one signs everybody up
 			if err := d.RestartSockets(ctx); err != nil {
 				return err
@@ -118,7 +114,7 @@ func (b *bench) measureSubscribed(ctx context.Context) error {
 				return err
 			}
 			if run > 0 {
-				b.add(setup, 0, "KiB/connection, resident", (after.resident-before.resident)/float64(l.users)/1024)
+				b.add(setup, 0, residentMetric, (after.resident-before.resident)/float64(l.users)/1024)
 				b.add(setup, 0, "in use (heap and stacks)", (after.inUse-before.inUse)/float64(l.users)/1024)
 			}
 		}

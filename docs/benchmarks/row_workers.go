@@ -67,12 +67,12 @@ func (b *bench) changeWorkers(ctx context.Context, d *deploy.Deployment) error {
 			return err
 		}
 	}
-	b.add(d.Title(), 0, "second worker started → partitions even, s", time.Since(began).Seconds())
+	b.add(d.Title(), 0, evenMetric, time.Since(began).Seconds())
 	began = time.Now()
 	d.Kill(first)
 	if err := deploy.Until(ctx, time.Minute, has(second, func(n float64) bool { return n == all })); err != nil {
 		return err
 	}
-	b.add(d.Title(), 0, "one of two killed → all taken over, s", time.Since(began).Seconds())
+	b.add(d.Title(), 0, takeoverMetric, time.Since(began).Seconds())
 	return nil
 }

@@ -58,22 +58,22 @@ func Random(prefix string) string {
 // Database creates a database and returns its URL and what drops it.
 func (l *Lab) Database(ctx context.Context) (dbURL string, drop func(), err error) {
 	name := Random("bench_")
-	if err := l.SQL(ctx, "CREATE DATABASE "+name); err != nil {
+	if err := Execute(ctx, l.Postgres, "CREATE DATABASE "+name); err != nil {
 		return "", nil, err
 	}
+	return l.Named(ctx, name)
+}
+
+// Named returns the URL of a database that somebody else creates, and what drops it.
+func (l *Lab) Named(ctx context.Context, name string) (dbURL string, drop func(), err error) {
 	u, err := url.Parse(l.Postgres)
 	if err != nil {
 		return "", nil, err
 	}
 	u.Path = "/" + name
 	return u.String(), func() {
-		_ = l.SQL(context.WithoutCancel(ctx), "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)") // the server is a throwaway
+		_ = Execute(context.WithoutCancel(ctx), l.Postgres, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)") // the server is a throwaway
 	}, nil
-}
-
-// SQL runs a statement on the server's own database.
-func (l *Lab) SQL(ctx context.Context, statement string) error {
-	return Execute(ctx, l.Postgres, statement)
 }
 
 // Execute runs statements on a database.

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -89,10 +90,20 @@ func (c *client) open(ctx context.Context) (topic string, err error) {
 	return answer.Topic, err
 }
 
-// subscribe attaches to a topic, of which the user becomes a subscriber the first time.
+// subscribe attaches to a topic, of which the user becomes a subscriber the first time. A topic that the server is just loading is
+// locked for a moment.
 func (c *client) subscribe(ctx context.Context, topic string) error {
-	_, err := c.ask(ctx, "sub", map[string]any{"topic": topic})
-	return err
+	for {
+		answer, err := c.ask(ctx, "sub", map[string]any{"topic": topic})
+		if answer.Code != http.StatusServiceUnavailable {
+			return err
+		}
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-ctx.Done():
+			return err
+		}
+	}
 }
 
 // ask sends a request and waits for its answer.
@@ -179,12 +190,10 @@ func (c *client) arrived(rest []byte) error {
 	if end < 0 || !ok || !stamped {
 		return fmt.Errorf("not understood: %q", rest)
 	}
-	if topic := rest[:end]; c.last[string(topic)]+1 != seq && c.last[string(topic)] != 0 {
+	if last := c.last[string(rest[:end])]; last != 0 && seq != last+1 {
 		c.faults++
-		c.last[string(topic)] = seq
-	} else {
-		c.last[string(topic)] = seq
 	}
+	c.last[string(rest[:end])] = seq
 	c.latency = append(c.latency, time.Duration(time.Now().UnixNano()-stamp))
 	c.got.Add(1)
 	return nil

@@ -6,10 +6,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"time"
 
 	"parley/docs/benchmarks/deploy"
 )
@@ -31,7 +33,6 @@ func Install(ctx context.Context, module, cache string) (string, error) {
 	}
 	for _, program := range []string{"server", "tinode-db"} {
 		cmd := exec.CommandContext(ctx, "go", "build", "-C", module, "-tags", "postgres", "-o", filepath.Join(dir, program), Module+"/"+program) //nolint:gosec // no input from outside
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return "", fmt.Errorf("building %s/%s: %w\n%s", Module, program, err, out)
 		}
@@ -48,7 +49,7 @@ type Server struct {
 
 // Start creates a database and starts the server.
 func Start(ctx context.Context, lab *deploy.Lab, dir string) (*Server, error) {
-	database, drop, err := lab.Database(ctx)
+	database, drop, err := lab.Named(ctx, deploy.Random("bench_")) // tinode-db wants to create it
 	if err != nil {
 		return nil, err
 	}
@@ -77,12 +78,18 @@ func (s *Server) Restart(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(context.WithoutCancel(ctx), filepath.Join(s.dir, "server"), "--config", s.config, "--listen", addr, "--expvar", "-") //nolint:gosec // no input from outside
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), filepath.Join(s.dir, "server"), "--config", s.config, "--listen", addr, "--static_data", "-", "--expvar", "-") //nolint:gosec // no input from outside
 	if s.Process, err = deploy.Spawn("all roles", cmd, filepath.Join(s.dir, "server.log")); err != nil {
 		return err
 	}
 	s.Addr = addr
-	return s.Ready(ctx, "/v0/version")
+	return deploy.Until(ctx, 20*time.Second, func() error {
+		conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
+		if err != nil {
+			return fmt.Errorf("%w\n%s", err, s.Log())
+		}
+		return conn.Close()
+	})
 }
 
 // Stop ends the server and drops its database.
@@ -110,6 +117,7 @@ func writeConfig(path, database string) error {
 		"max_message_size":        131072,
 		"max_subscriber_count":    100_000,
 		"max_tag_count":           16,
+		"push":                    []any{},
 		"auth_config": map[string]any{
 			"basic": map[string]any{"add_to_tags": true, "min_login_length": 4, "min_password_length": 6},
 			"token": map[string]any{"expire_in": 1209600, "serial_num": 1, "key": "wfaY2RgF2S1OQI/ZlK+LSrp1KB2jwAdGAIHQ7JZn+Kc="},
