@@ -8,6 +8,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"parley/app/store/storetest"
+	"parley/app/testenv"
 )
 
 // loadReport is what these tests read of a load test's report.
@@ -19,6 +22,7 @@ type loadReport struct {
 		Disconnects int `json:"disconnects"`
 		Drains      int `json:"drains"`
 		Reconnects  int `json:"reconnects"`
+		Resyncs     int `json:"resyncs"`
 	} `json:"connect"`
 	Load struct {
 		Accepted   int `json:"accepted"`
@@ -26,6 +30,9 @@ type loadReport struct {
 		Deliveries int `json:"deliveries"`
 		CaughtUp   int `json:"caught_up"`
 	} `json:"load"`
+	Sending struct {
+		Refused int `json:"refused_503"`
+	} `json:"sending"`
 	Faults  map[string]int `json:"faults"`
 	Verdict struct {
 		OK       bool     `json:"ok"`
@@ -110,4 +117,22 @@ func TestLoadtestThroughCrashes(t *testing.T) {
 	require.GreaterOrEqual(t, r.Connect.Disconnects, 20, "everybody lost a server")
 	require.Positive(t, r.Connect.Drains)
 	require.Contains(t, p.log.String(), "VERDICT: nothing was lost, doubled or reordered\n")
+}
+
+// TestLoadtestThroughARestartOfRabbitMQ: connections stay, are told RESYNC, and the load test reads what they missed.
+func TestLoadtestThroughARestartOfRabbitMQ(t *testing.T) {
+	t.Parallel()
+	broker := testenv.StartRabbit(t)
+	c := startSplit(t, services(t, broker.URL(), storetest.PostgresURL(t)), nil)
+	p, file := c.startLoadtest(t, "--users", "20", "--senders", "8", "--duration", "8s", "--patience", "50s")
+	require.NoError(t, broker.Kill())
+	require.NoError(t, broker.Start())
+	p.exits(0)
+	data, err := os.ReadFile(file)
+	require.NoError(t, err)
+	r := readReport(t, data)
+	require.True(t, r.Verdict.OK)
+	require.Equal(t, r.Load.Accepted, r.Load.Delivered)
+	require.Positive(t, r.Sending.Refused)
+	require.GreaterOrEqual(t, r.Connect.Resyncs+r.Connect.Reconnects, 20, "everybody is told")
 }
