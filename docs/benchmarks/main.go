@@ -22,18 +22,19 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	defer stop()
-	var err error
-	if len(os.Args) == 3 && os.Args[1] == fanout.ServeArgument {
-		err = fanout.Serve(ctx, fanout.Server(os.Args[2]))
-	} else {
-		err = run(ctx)
-	}
-	if err != nil {
+	if err := start(); err != nil {
 		fmt.Fprintln(os.Stderr, "benchmarks:", err)
 		os.Exit(1)
 	}
+}
+
+func start() error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	if len(os.Args) == 3 && os.Args[1] == fanout.ServeArgument {
+		return fanout.Serve(ctx, fanout.Server(os.Args[2]))
+	}
+	return run(ctx)
 }
 
 // options are the command line.

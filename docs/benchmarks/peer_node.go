@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"parley/docs/benchmarks/deploy"
@@ -75,7 +76,7 @@ func installNode(ctx context.Context, cache string) (string, error) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("npm ci: %w\n%s", err, out)
 	}
-	return dir, os.WriteFile(mark, wanted, 0o600)
+	return dir, os.WriteFile(mark, wanted, 0o600) //nolint:gosec // in the cache
 }
 
 func startNode(ctx context.Context, lab *deploy.Lab, dir string) (*node, error) {
@@ -109,7 +110,7 @@ func (n *node) add(ctx context.Context, role string) error {
 	}
 	cmd := exec.CommandContext(context.WithoutCancel(ctx), "node", role+".mjs") //nolint:gosec // no input from outside
 	cmd.Dir = n.dir
-	cmd.Env = append(n.env, "PORT="+addr[strings.LastIndexByte(addr, ':')+1:])
+	cmd.Env = append(slices.Clone(n.env), "PORT="+addr[strings.LastIndexByte(addr, ':')+1:])
 	p, err := deploy.Spawn(role, cmd, filepath.Join(n.dir, fmt.Sprintf("%s-%d.log", role, len(n.processes))))
 	if err != nil {
 		return err

@@ -25,9 +25,9 @@ func (b *bench) withTinode(ctx context.Context, users, topics int, measure func(
 		return nil
 	}
 	defer s.Stop()
-	a, err := s.Gather(ctx, users, topics)
+	a := s.Audience(users)
 	defer a.Close()
-	if err == nil {
+	if err = a.Gather(ctx, topics); err == nil {
 		err = measure(s, a)
 	}
 	if err != nil {

@@ -120,7 +120,8 @@ func (d *Deployment) Add(ctx context.Context, role string) (*Process, error) {
 	}
 	p.Addr, p.Admin = addr, admin
 	d.Processes = append(d.Processes, p)
-	return p, p.Ready(ctx, "/readyz")
+	err = p.Ready(ctx, "/readyz")
+	return p, err
 }
 
 // command is a command of parley with the deployment's configuration.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -115,10 +116,13 @@ func Watch(ctx context.Context, every time.Duration, processes []*Process) *Samp
 	w := &Sampler{stop: stop, done: make(chan struct{})}
 	go func() {
 		defer close(w.done)
+		defer func() { w.samples = append(w.samples, Take(context.WithoutCancel(ctx), processes)) }()
 		tick := time.NewTicker(every)
 		defer tick.Stop()
 		for {
-			w.samples = append(w.samples, Take(ctx, processes))
+			if s := Take(ctx, processes); ctx.Err() == nil { // else it is not whole
+				w.samples = append(w.samples, s)
+			}
 			select {
 			case <-tick.C:
 			case <-ctx.Done():
@@ -139,6 +143,10 @@ func (w *Sampler) Stop() []Sample {
 // Steady is the part of the samples in which a counter grew from a tenth to nine tenths of what it grew in all: without
 // setting up and without winding down. ok is false if that is shorter than two samples.
 func Steady(samples []Sample, counter string) (from, to Sample, ok bool) {
+	samples = slices.DeleteFunc(slices.Clone(samples), func(s Sample) bool {
+		_, counted := s.Metrics[counter]
+		return !counted // the process was too busy to answer
+	})
 	if len(samples) < 3 {
 		return from, to, false
 	}

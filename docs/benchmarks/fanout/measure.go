@@ -72,31 +72,47 @@ type Throughput struct {
 	CPU        float64 // of the server, in microseconds a delivery
 }
 
+// pair is a server process and its clients.
+type pair struct {
+	*child
+	*Crowd
+}
+
+// meet starts a server and connects clients to it.
+func meet(ctx context.Context, server Server, clients int) (pair, error) {
+	c, err := start(server)
+	if err != nil {
+		return pair{}, err
+	}
+	crowd, err := Connect(ctx, server, c.url, clients)
+	if err != nil {
+		c.Kill()
+		return pair{}, err
+	}
+	return pair{c, crowd}, nil
+}
+
 // Compare measures each server with the same crowd and bursts, in turn, several times: each of the runs goes on for about the given time. An
 // event lost or out of turn ends it.
 func Compare(ctx context.Context, all []Server, clients, burst, runs int, each time.Duration, report func(Throughput)) error {
-	type pair struct {
-		*child
-		*Crowd
-	}
 	var pairs []pair
-	for _, server := range all {
-		c, err := start(server)
-		if err != nil {
-			return err
+	defer func() {
+		for _, p := range pairs {
+			p.Crowd.Close()
+			p.child.Kill()
 		}
-		defer c.Kill()
-		crowd, err := Connect(ctx, server, c.url, clients)
+	}()
+	for _, server := range all {
+		p, err := meet(ctx, server, clients)
 		if err != nil {
 			return fmt.Errorf("%s: %w", server.Title(), err)
 		}
-		defer crowd.Close()
+		pairs = append(pairs, p)
 		for range 5 { // to warm up
-			if err := c.burst(crowd, burst); err != nil {
+			if err := p.burst(p.Crowd, burst); err != nil {
 				return err
 			}
 		}
-		pairs = append(pairs, pair{c, crowd})
 	}
 	for range runs {
 		for _, p := range pairs {

@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -68,7 +69,7 @@ func obey(publish func(payload []byte) error) error {
 	for {
 		var command string
 		var n int
-		if _, err := fmt.Fscanln(in, &command, &n); err == io.EOF {
+		if _, err := fmt.Fscanln(in, &command, &n); errors.Is(err, io.EOF) {
 			return nil
 		} else if err != nil {
 			return err

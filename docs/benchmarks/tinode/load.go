@@ -20,26 +20,30 @@ type Audience struct {
 	got     atomic.Int64
 }
 
-// Gather signs users up, makes topics and attaches everybody to all of them.
-func (s *Server) Gather(ctx context.Context, users, topics int) (*Audience, error) {
-	a := &Audience{server: s, clients: make([]*client, users)}
+// Audience is a number of users, who are not there yet.
+func (s *Server) Audience(users int) *Audience {
+	return &Audience{server: s, clients: make([]*client, users)}
+}
+
+// Gather signs the users up, makes topics and attaches everybody to all of them.
+func (a *Audience) Gather(ctx context.Context, topics int) error {
 	enter := func(ctx context.Context, i int) (err error) {
-		if a.clients[i], err = dial(ctx, s.Addr, i, &a.got); err != nil {
+		if a.clients[i], err = dial(ctx, a.server.Addr, i, &a.got); err != nil {
 			return err
 		}
 		return a.clients[i].signUp(ctx)
 	}
-	if err := each(ctx, users, 4, enter); err != nil {
-		return a, err
+	if err := each(ctx, len(a.clients), 4, enter); err != nil {
+		return err
 	}
 	for range topics {
 		topic, err := a.clients[0].open(ctx)
 		if err != nil {
-			return a, err
+			return err
 		}
 		a.topics = append(a.topics, topic)
 	}
-	return a, each(ctx, users, 8, a.attach)
+	return each(ctx, len(a.clients), 8, a.attach)
 }
 
 // attach attaches a client to all topics.

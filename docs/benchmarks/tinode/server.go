@@ -21,7 +21,7 @@ const Module = "github.com/tinode/chat"
 
 // apiKey goes with the salt of Tinode's example configuration.
 const (
-	apiKey = "AQEAAAABAAD_rAp4DJh05a1HAwFT3A6K"
+	apiKey = "AQEAAAABAAD_rAp4DJh05a1HAwFT3A6K" //nolint:gosec // published with Tinode
 	salt   = "T713/rYYgW7g4m3vG6zGRh7+FM1t0T8j13koXScOAj4="
 )
 

@@ -101,7 +101,7 @@ func (c *Conn) ReadMessages(each func(payload []byte) error) error {
 		err := c.Feed(nil, each)
 		for err == nil {
 			var n int
-			if n, err = c.Conn.Read(buf); err == nil {
+			if n, err = c.Read(buf); err == nil {
 				err = c.Feed(buf[:n], each)
 			}
 		}
