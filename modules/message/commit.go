@@ -50,7 +50,7 @@ type submission struct {
 
 // transaction is under way. It goes on for as long as anybody waits for it.
 type transaction struct {
-	ctx      context.Context //nolint:containedctx // made with it, ends with it
+	ctx      context.Context // made for it, and ended with it
 	cancel   context.CancelFunc
 	members  []*submission
 	callers  int  // of the members, that have not left

@@ -56,7 +56,7 @@ func chatter(n, size, members int) []event.Send {
 }
 
 // statementsWritten reads how many statements a store has sent to write.
-func statementsWritten(t testing.TB, r *prometheus.Registry) float64 {
+func statementsWritten(t testing.TB, r *prometheus.Registry) int {
 	t.Helper()
 	families, err := r.Gather()
 	require.NoError(t, err)
@@ -66,7 +66,7 @@ func statementsWritten(t testing.TB, r *prometheus.Registry) float64 {
 		}
 		for _, m := range f.GetMetric() {
 			if m.GetLabel()[0].GetValue() == "write" {
-				return m.GetCounter().GetValue()
+				return int(m.GetCounter().GetValue())
 			}
 		}
 	}
@@ -114,7 +114,7 @@ func benchmarkPersist(b *testing.B, dialect store.Dialect, members, size int) {
 	}
 	b.ReportMetric(messages/b.Elapsed().Seconds(), "msgs/s")
 	b.ReportMetric(rows/b.Elapsed().Seconds(), "rows/s")
-	b.ReportMetric((statementsWritten(b, registry)-before)/messages, "statements/msg")
+	b.ReportMetric(float64(statementsWritten(b, registry)-before)/messages, "statements/msg")
 }
 
 // BenchmarkPartitions keeps what 16 partitions hand over at once, each in batches of 4: each in a transaction of its own,
