@@ -20,18 +20,19 @@ type standing struct {
 	open bool
 }
 
-// The standings of many readers at once, each of whom is one entry of the parameters.
+// The standings of many readers at once, each of whom is one entry of the parameters. Channels are looked up by their ids, however
+// many a group has.
 const (
 	postgresStandings = `
-		SELECT p.user_id, p.group_id, p.channel_id, m.role, c.id IS NOT NULL AS open
+		SELECT p.user_id, p.group_id, p.channel_id, m.role, COALESCE(` + readable + `, false) AS open
 		FROM unnest(?::bigint[], ?::bigint[], ?::bigint[]) AS p (user_id, group_id, channel_id)
 		JOIN group_members m ON m.group_id = p.group_id AND m.user_id = p.user_id
-		LEFT JOIN channels c ON c.id = p.channel_id AND ` + readable
+		LEFT JOIN channels c ON c.id = p.channel_id`
 	sqliteStandings = `
-		SELECT m.user_id, m.group_id, p.value ->> 2 AS channel_id, m.role, c.id IS NOT NULL AS open
+		SELECT m.user_id, m.group_id, p.value ->> 2 AS channel_id, m.role, COALESCE(` + readable + `, false) AS open
 		FROM json_each(?) AS p
 		JOIN group_members m ON m.group_id = p.value ->> 1 AND m.user_id = p.value ->> 0
-		LEFT JOIN channels c ON c.id = p.value ->> 2 AND ` + readable
+		LEFT JOIN channels c ON c.id = p.value ->> 2`
 )
 
 // standings asks once for all readers; those who are no members are left out.
