@@ -141,13 +141,13 @@ func (s *Server) hello(sess *session) *wire {
 	if sess.ws == nil {
 		upgrades = `"websocket"`
 	}
-	return newWire(string(engineOpen), `{"sid":"`, sess.id, `","upgrades":[`, upgrades, `],`, s.terms, `}`)
+	return newWire(string(engineOpen), s.terms, `,"sid":"`, sess.id, `","upgrades":[`, upgrades, `]}`)
 }
 
-// terms is the part of the first packet that is the same for all clients.
+// terms is how the first packet begins for all clients.
 func (o Options) terms() string {
-	return fmt.Sprintf(`"pingInterval":%d,"pingTimeout":%d,"maxPayload":%d`,
-		o.PingInterval.Milliseconds(), o.PingTimeout.Milliseconds(), o.MaxPayload)
+	return fmt.Sprintf(`{"maxPayload":%d,"pingInterval":%d,"pingTimeout":%d`,
+		o.MaxPayload, o.PingInterval.Milliseconds(), o.PingTimeout.Milliseconds())
 }
 
 // session finds a session by its id.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"net"
 	"sync"
 	"syscall"
@@ -180,8 +181,11 @@ func (r *reader) header() (f frame, err error) {
 			f.length = binary.BigEndian.Uint64(b)
 		}
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		return f, err
+	case f.length > math.MaxInt64: // no client of the protocol that would read an answer
+		return f, &refusal{err: fmt.Errorf("%w: length", errWebSocket), lost: true}
 	}
 	if b, err = r.take(len(f.key)); err == nil {
 		copy(f.key[:], b)
@@ -207,11 +211,11 @@ func (r *reader) control(f frame, pong func(data string) error) error {
 
 // closed is what a close frame says.
 func closed(data []byte) error {
-	if len(data) == 0 {
+	if len(data) < 2 { // half a code is no code
 		return &websocket.CloseError{Code: websocket.CloseNoStatusReceived}
 	}
-	if len(data) == 1 || !utf8.Valid(data[2:]) {
-		return violated("malformed close frame")
+	if !utf8.Valid(data[2:]) {
+		return violated("close frame that is not UTF-8")
 	}
 	code := int(binary.BigEndian.Uint16(data))
 	switch {

@@ -120,7 +120,7 @@ func TestReaderProperty(t *testing.T) {
 // What breaks the protocol is refused, with the code that the client is to be told.
 func TestReaderRefuses(t *testing.T) {
 	t.Parallel()
-	const broken, large, left = websocket.CloseProtocolError, websocket.CloseMessageTooBig, 0
+	const broken, large, left = websocket.CloseProtocolError, websocket.CloseMessageTooBig, -1
 	key := [4]byte{1, 2, 3, 4}
 	text := maskedFrame(opText, key, []byte("hello"))
 	part := maskedFrame(opText&opMask, key, make([]byte, 60_000))
@@ -136,14 +136,15 @@ func TestReaderRefuses(t *testing.T) {
 		"ping of 126 bytes":        {maskedFrame(opPing|bitFinal, key, make([]byte, 126)), broken},
 		"continuation of nothing":  {maskedFrame(opContinuation|bitFinal, key, nil), broken},
 		"message within another":   {append(bytes.Clone(part), text...), broken},
-		"close of one byte":        {maskedFrame(opClose, key, []byte{3}), broken},
 		"close without a meaning":  {maskedFrame(opClose, key, []byte{0, 1}), broken},
 		"close that is not sent":   {maskedFrame(opClose, key, []byte{3, 0xee}), broken}, // 1006
 		"close that is not UTF-8":  {maskedFrame(opClose, key, []byte{3, 0xe8, 0xff}), broken},
 		"too large":                {maskedFrame(opText, key, make([]byte, 64<<10+1)), large},
-		"far too large":            {append([]byte{opText, bitMasked | 127}, bytes.Repeat([]byte{0xff}, 12)...), large},
+		"far too large":            {append([]byte{opText, bitMasked | 127, 0x7f}, bytes.Repeat([]byte{0xff}, 11)...), large},
+		"beyond all numbers":       {append([]byte{opText, bitMasked | 127}, bytes.Repeat([]byte{0xff}, 12)...), 0},
 		"too large in parts":       {append(bytes.Clone(part), maskedFrame(opContinuation|bitFinal, key, make([]byte, 6000))...), large},
 		"close":                    {maskedFrame(opClose, key, []byte{3, 0xe8, 'b', 'y', 'e'}), left},
+		"close with half a code":   {maskedFrame(opClose, key, []byte{3}), left},
 		"close without a reason":   {maskedFrame(opClose, key, nil), left},
 		"close of the application": {maskedFrame(opClose, key, []byte{0x0f, 0xa0}), left}, // 4000
 	} {

@@ -52,6 +52,9 @@ func (c *wsConn) writeBlocking(data net.Buffers, timeout time.Duration) error {
 // finish says that nothing more comes, if the client takes that right away, and leaves the rest to the reader,
 // which closes the socket when the client has answered, or soon after. Nothing else may be writing.
 func (c *wsConn) finish(code int, reason string) {
+	if code == websocket.CloseMessageTooBig {
+		reason = "" // the code says it all
+	}
 	frame := newClose(code, reason).bytes
 	if c.raw != nil {
 		_, _ = newAttempt().write(c.raw, frame)
