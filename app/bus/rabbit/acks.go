@@ -40,7 +40,7 @@ func (a *acks) settle(batch []amqp.Delivery, verdicts []bus.Verdict) error {
 		var err error
 		switch verdicts[i] {
 		case bus.Ack:
-			err = a.add(d.DeliveryTag)
+			err = a.add(d.DeliveryTag, 1)
 		case bus.Dead:
 			err = a.discard(d.DeliveryTag)
 		case bus.Return: // closing the channel returns it, with everything behind it
@@ -53,15 +53,16 @@ func (a *acks) settle(batch []amqp.Delivery, verdicts []bus.Verdict) error {
 	return nil
 }
 
-// add acknowledges a message, sooner or a little later.
-func (a *acks) add(tag uint64) error {
+// add acknowledges n messages, the last of which has the tag, sooner or a little later.
+func (a *acks) add(tag uint64, n int) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.last = tag
-	if a.count++; a.count == ackEvery {
+	a.count += n
+	if a.count >= ackEvery {
 		return a.send()
 	}
-	if a.count == 1 {
+	if a.count == n {
 		// If it fails the channel is lost, which will be noticed without it.
 		time.AfterFunc(ackDelay, func() { _ = a.flush() })
 	}

@@ -57,7 +57,9 @@ func (b *Bus) Call(ctx context.Context, msg bus.Message) (bus.Message, error) {
 	if err != nil {
 		return bus.Message{}, err
 	}
-	if err := r.await(ctx, s); err != nil {
+	err = r.await(ctx, s)
+	s.raw.answered()
+	if err != nil {
 		return bus.Message{}, err
 	}
 	select {

@@ -39,7 +39,8 @@ func (in *intake) batch(ctx context.Context, limit int) ([]amqp.Delivery, error)
 	if err != nil {
 		return nil, err
 	}
-	batch := []amqp.Delivery{first}
+	batch := make([]amqp.Delivery, 1, min(limit, 1+len(in.ready)))
+	batch[0] = first
 	for len(batch) < limit && timesDelivered(&first) < suspicious {
 		d, ok := in.poll()
 		if !ok {

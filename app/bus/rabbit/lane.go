@@ -70,7 +70,7 @@ type receipt struct {
 	id, key string
 }
 
-// write sends a message off. It waits for its turn, but not for the broker.
+// write sends a message off. It waits for its turn, but not for the broker. The wire is to be told when it is answered.
 func (l *lane) write(ctx context.Context, s *spell, p parcel) (receipt, error) {
 	if l.slots != nil {
 		if err := enter(ctx, s, l.slots); err != nil {
@@ -82,10 +82,12 @@ func (l *lane) write(ctx context.Context, s *spell, p parcel) (receipt, error) {
 		return receipt{}, err
 	}
 	defer func() { <-l.writing }()
+	s.raw.hold()
+	defer s.raw.release()
 	return l.put(s, p)
 }
 
-// writeAll sends messages off one right after the other. It is not for mandatory ones, which might wait for each other.
+// writeAll is write for messages that go one right after the other. It is not for mandatory ones, which might wait for each other.
 func (l *lane) writeAll(ctx context.Context, s *spell, parcels []parcel) ([]receipt, error) {
 	if err := enter(ctx, s, l.writing); err != nil {
 		return nil, err

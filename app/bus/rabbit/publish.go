@@ -57,13 +57,15 @@ func (b *Bus) sendOrRefuse(ctx context.Context, msg bus.Message) error {
 		return err
 	}
 	p.DeliveryMode = amqp.Persistent
-	limit, pace := b.topology.backlog(msg.Key), newWait()
-	for try := 1; ; try++ {
-		err := b.send(ctx, p, limit)
-		if !errors.Is(err, errRefused) || try == sendTries || !sleep(ctx, pace.NextBackOff()) {
-			return err
-		}
+	limit := b.topology.backlog(msg.Key)
+	if err = b.send(ctx, p, limit); !errors.Is(err, errRefused) {
+		return err
 	}
+	pace := newWait()
+	for try := 1; errors.Is(err, errRefused) && try < sendTries && sleep(ctx, pace.NextBackOff()); try++ {
+		err = b.send(ctx, p, limit)
+	}
+	return err
 }
 
 func (b *Bus) send(ctx context.Context, p parcel, limit *backlog) error {
@@ -80,6 +82,7 @@ func (b *Bus) send(ctx context.Context, p parcel, limit *backlog) error {
 	if err != nil {
 		return err
 	}
+	defer s.raw.answered()
 	return r.await(ctx, s)
 }
 
@@ -119,6 +122,7 @@ func (b *Bus) post(ctx context.Context, parcels ...parcel) error {
 	if err != nil {
 		return err
 	}
+	defer s.raw.answered()
 	for i := range receipts {
 		if err := receipts[i].await(ctx, s); err != nil {
 			return err

@@ -67,7 +67,8 @@ func (st *stay) receive(ctx context.Context, r bus.Receiver, metrics *bus.Metric
 	if err != nil {
 		return fmt.Errorf("consume: %w", err)
 	}
-	in := newIntake(deliveries, inboxPrefetch, func() {})
+	in, acks := newIntake(deliveries, inboxPrefetch, func() {}), &acks{ch: st.events}
+	defer func() { _ = acks.flush() }() // nothing may be left for later: the channel is going to be closed
 	for {
 		batch, err := in.batch(ctx, inboxAck)
 		if err != nil {
@@ -82,8 +83,8 @@ func (st *stay) receive(ctx context.Context, r bus.Receiver, metrics *bus.Metric
 			msg.ReplyTo = replyTo(&batch[i])
 			r.Receive(ctx, msg)
 		}
-		if err := st.events.Ack(batch[len(batch)-1].DeliveryTag, true); err != nil {
-			return fmt.Errorf("acknowledge: %w", err)
+		if err := acks.add(batch[len(batch)-1].DeliveryTag, len(batch)); err != nil {
+			return err
 		}
 	}
 }
@@ -120,6 +121,7 @@ func (st *stay) bind(ctx context.Context, keys []string) error {
 // announce binds keys without asking for an answer, in as few packets as possible.
 func (st *stay) announce(ch *amqp.Channel, keys []string) error {
 	st.raw.hold()
+	defer st.raw.answered() // by nobody
 	defer st.raw.release()
 	for _, key := range keys {
 		if err := ch.QueueBind(st.queue, key, st.exchange, true, nil); err != nil {

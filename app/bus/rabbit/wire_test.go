@@ -96,13 +96,30 @@ func TestALoneWriteIsNotKeptWaiting(t *testing.T) {
 	})
 }
 
+func TestWhoeverWaitsForAnswersIsNotKeptWaiting(t *testing.T) {
+	onWire(t, func(t *testing.T, w *wire, out *tape) {
+		for i := range 1000 {
+			w.hold()
+			write(t, w, "x")
+			w.release()
+			require.Equal(t, i+1, out.packets())
+			<-time.After(200 * time.Microsecond)
+			w.answered()
+		}
+	})
+}
+
 func TestABusyConnectionGathers(t *testing.T) {
 	onWire(t, func(t *testing.T, w *wire, out *tape) {
 		const n = 1000
+		gathering(w)
 		begin, all := time.Now(), ""
 		for i := range n {
 			s := string(rune('a' + i%26))
+			w.hold()
 			write(t, w, s)
+			w.release()
+			w.answered()
 			all += s
 			<-time.After(time.Second / 2000)
 		}
@@ -142,9 +159,18 @@ func TestHeldWritesGoTogether(t *testing.T) {
 	})
 }
 
+// gathering has a crowd of others wait for their answers.
+func gathering(w *wire) {
+	for range crowd {
+		w.hold()
+		w.release()
+	}
+}
+
 // busy makes the connection busy and leaves something gathered.
 func busy(t *testing.T, w *wire) {
 	t.Helper()
+	gathering(w)
 	for range 2 * busyBurst {
 		write(t, w, "x")
 	}
@@ -208,6 +234,7 @@ func TestAStuckWrite(t *testing.T) {
 func TestNothingIsLostOrLate(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(r *rapid.T) {
+		answers := rapid.Bool().Draw(r, "answers")
 		steps := rapid.SliceOf(rapid.SampledFrom([]string{"write", "write", "write", "hold", "release", "wait", "wait long"})).Draw(r, "steps")
 		pause := rapid.SampledFrom([]time.Duration{0, 300 * time.Microsecond, 5 * time.Millisecond}).Draw(r, "pause")
 		synctest.Test(t, func(t *testing.T) {
@@ -228,6 +255,9 @@ func TestNothingIsLostOrLate(t *testing.T) {
 					if held > 0 {
 						held--
 						w.release()
+						if answers {
+							w.answered()
+						}
 					}
 				case "wait":
 					<-time.After(pause)
