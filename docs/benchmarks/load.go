@@ -43,6 +43,12 @@ func (b *bench) audience() load {
 	}
 }
 
+// short is the same for less time, for curves that have many points.
+func (l load) short() load {
+	l.warmup, l.duration = min(l.warmup, 2*time.Second), min(l.duration, 6*time.Second)
+	return l
+}
+
 // paced is the same at a rate.
 func (l load) paced(rate float64) load {
 	l.senders, l.rate = 0, rate
@@ -94,7 +100,7 @@ func (b *bench) drive(ctx context.Context, t target, l load) (outcome, error) {
 		return outcome{}, err
 	}
 	defer generator.Kill()
-	watch := deploy.Watch(ctx, 250*time.Millisecond, append(t.All(), generator))
+	watch := deploy.Watch(ctx, choose(b, 500*time.Millisecond, 250*time.Millisecond), append(t.All(), generator))
 	var during error
 	if l.during != nil {
 		during = l.during(ctx)

@@ -67,8 +67,7 @@ func (b *bench) takeTinode(ctx context.Context, s *tinode.Server) deploy.Sample 
 }
 
 // tinodePaced sends at each of the rates, until one is not kept up with.
-func (b *bench) tinodePaced(ctx context.Context, runs int, rates []float64, x func(rate float64) float64) error {
-	l := b.audience()
+func (b *bench) tinodePaced(ctx context.Context, l load, runs int, rates []float64, x func(rate float64) float64) error {
 	return b.withTinode(ctx, l.users, l.channels, func(_ *tinode.Server, a *tinode.Audience) error {
 		for _, rate := range rates {
 			for range runs {

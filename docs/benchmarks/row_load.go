@@ -77,7 +77,7 @@ func measurePaced(ctx context.Context, b *bench) error {
 		}
 		return nil
 	})
-	return errors.Join(err, b.tinodePaced(ctx, b.runs(), []float64{rate}, func(float64) float64 { return 0 }))
+	return errors.Join(err, b.tinodePaced(ctx, b.audience(), b.runs(), []float64{rate}, func(float64) float64 { return 0 }))
 }
 
 // slow is a latency from which on a rate counts as not kept up with.
@@ -92,7 +92,7 @@ func measureRates(ctx context.Context, b *bench) error {
 	}
 	err := b.inEach(ctx, func(t target) error {
 		for _, rate := range rates {
-			o, err := b.drive(ctx, t, b.audience().paced(rate))
+			o, err := b.drive(ctx, t, b.audience().short().paced(rate))
 			if o.Report != nil && o.Load != nil {
 				b.addLatency(t.Title(), rate, o)
 			}
@@ -102,7 +102,7 @@ func measureRates(ctx context.Context, b *bench) error {
 		}
 		return nil
 	})
-	return errors.Join(err, b.tinodePaced(ctx, 1, rates, func(rate float64) float64 { return rate }))
+	return errors.Join(err, b.tinodePaced(ctx, b.audience().short(), 1, rates, func(rate float64) float64 { return rate }))
 }
 
 // measureMembers varies the size of the group: what it carries in the closed loop, and what a message costs at a steady rate, which does not
@@ -117,7 +117,7 @@ func measureMembers(ctx context.Context, b *bench) error {
 			if size.online == size.members {
 				setup = everybodyOnline
 			}
-			l := b.audience()
+			l := b.audience().short()
 			l.users, l.members = size.online, size.members
 			x := float64(size.members)
 			for range b.runs() {
