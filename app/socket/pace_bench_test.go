@@ -62,7 +62,7 @@ func newPacer(n int) *pacer {
 func (p *pacer) send(f *fixture, rate int) {
 	begin := time.Now()
 	for i := range p.sent {
-		time.Sleep(time.Until(begin.Add(time.Duration(i) * time.Second / time.Duration(rate))))
+		<-time.After(time.Until(begin.Add(time.Duration(i) * time.Second / time.Duration(rate))))
 		p.sent[i] = time.Now()
 		f.Broadcast("n", numberFrame(i), "")
 	}

@@ -70,9 +70,9 @@ func tryRead(fd uintptr, p []byte) (n int, again bool, err error) {
 	for {
 		n, err = syscall.Read(int(fd), p)
 		switch { // not by errors.Is, which takes too much of the stack: see reader.wait
-		case err == syscall.EINTR: //nolint:errorlint // a system call's own error
+		case err == syscall.EINTR:
 			continue
-		case err == syscall.EAGAIN: //nolint:errorlint // a system call's own error
+		case err == syscall.EAGAIN:
 			return 0, true, nil
 		case err != nil:
 			return 0, false, err
