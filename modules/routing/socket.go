@@ -43,7 +43,7 @@ type Router struct {
 	subscriptions Subscriptions
 	handlers      map[string]func(context.Context, bus.Message)
 	inbox         bus.Inbox
-	emitted       map[string]int64 // room → highest seq emitted; touched by the receiving goroutine alone
+	emitted       watermarks // of channels' messages; touched by the receiving goroutine alone
 	host          registry.Host
 }
 
@@ -58,7 +58,7 @@ func NewRouter(id string, inboxes Inboxes, rooms Rooms, unbindDelay time.Duratio
 		metrics:  m,
 		log:      log.With("component", "routing.socket"),
 		handlers: make(map[string]func(context.Context, bus.Message)),
-		emitted:  make(map[string]int64),
+		emitted:  newWatermarks(watermarksKept),
 	}
 }
 
@@ -153,7 +153,7 @@ func (r *Router) deliver(msg bus.Message) {
 		sender := event.UserKey(m.SenderID)
 		r.rooms.Broadcast(sender, socket.NewFrame(event.MessageSent, m.Payload), "")
 		r.metrics.sent.Inc()
-		if !r.isNews(msg.Key, m.Seq) {
+		if !r.emitted.raise(msg.Key, m.Seq) { // published again after a crash
 			r.metrics.repeats.Inc()
 			continue
 		}
@@ -167,15 +167,6 @@ func (r *Router) deliver(msg bus.Message) {
 func (r *Router) Reset(context.Context) {
 	r.bindings.Reset()
 	r.subscriptions.Reset()
-}
-
-// isNews drops what a worker published again after a crash: the server has emitted that far already.
-func (r *Router) isNews(room string, seq int64) bool {
-	if seq <= r.emitted[room] {
-		return false
-	}
-	r.emitted[room] = seq
-	return true
 }
 
 func (r *Router) emit(room string, e event.Emit) {
