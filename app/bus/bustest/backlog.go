@@ -81,6 +81,15 @@ func (c *crowd) send(t *testing.T, b bus.Bus, q bus.Queue) {
 	c.enough.Store(true)
 }
 
+// sum is how many messages were accepted, with the first one of all.
+func (c *crowd) sum() int {
+	sum := 1
+	for _, n := range &c.accepted {
+		sum += n
+	}
+	return sum
+}
+
 func testFull(t *testing.T, open opener) {
 	b, q := open.start(t), queue("full", 10)
 	q.MaxLength = 20
@@ -91,14 +100,11 @@ func testFull(t *testing.T, open opener) {
 
 	release()
 	c.all.Wait() // in process, what was waiting is accepted only now
-	sum := 1
-	for _, n := range c.accepted {
-		sum += n
-	}
+	sum := c.sum()
 	require.Less(t, sum, 1000, "there is a limit, even with what the consumer holds")
 	eventually(t, "all that was accepted is handled", func() bool { return len(w.seen()) >= sum })
 	require.Len(t, w.seen(), sum, "what was refused is not")
-	for s, n := range c.accepted {
+	for s, n := range &c.accepted {
 		var want []string
 		for i := range n {
 			want = append(want, numbered(s, i))

@@ -28,6 +28,7 @@ func begin(b *testing.B, under bus.Bus) context.Context {
 	if err := under.Start(ctx); err != nil {
 		b.Fatal(err)
 	}
+	b.ReportAllocs()
 	b.Cleanup(func() {
 		if err := under.Stop(ctx); err != nil {
 			b.Error(err)
@@ -47,6 +48,7 @@ func body() []byte { return make([]byte, 200) } // about the size of a chat mess
 func benchmarkSend(b *testing.B, under bus.Bus, senders int) {
 	ctx := begin(b, under)
 	q := queue("bench", 100)
+	q.MaxLength = 10_000 // as in the configuration's default
 	consuming, end := context.WithCancel(ctx)
 	done := make(chan error, 1)
 	go func() { done <- under.Consume(consuming, q, idler{}) }()

@@ -23,6 +23,11 @@ func TestContract(t *testing.T) {
 	bustest.Run(t, func(*testing.T) bus.Bus { return memory.New(memory.Options{}) })
 }
 
+func TestMetrics(t *testing.T) {
+	t.Parallel()
+	bustest.RunMetrics(t, func(_ *testing.T, m *bus.Metrics) bus.Bus { return memory.New(memory.Options{Metrics: m}) })
+}
+
 // receiver hands on what it gets, and so can be made to wait.
 type receiver chan string
 

@@ -24,6 +24,11 @@ func TestContract(t *testing.T) {
 	bustest.Run(t, func(t *testing.T) bus.Bus { return newBus(t, testURL(t)) })
 }
 
+func TestMetrics(t *testing.T) {
+	t.Parallel()
+	bustest.RunMetrics(t, func(t *testing.T, m *bus.Metrics) bus.Bus { return newCountingBus(t, testURL(t), m) })
+}
+
 func BenchmarkBus(b *testing.B) {
 	bustest.Benchmark(b, func(b *testing.B) bus.Bus { return newBus(b, testURL(b)) })
 }
@@ -43,8 +48,13 @@ func testURL(t testing.TB) string {
 // broker is removed in the end.
 func newBus(t testing.TB, url string) *Bus {
 	t.Helper()
+	return newCountingBus(t, url, nil)
+}
+
+func newCountingBus(t testing.TB, url string, m *bus.Metrics) *Bus {
+	t.Helper()
 	prefix := "test-" + strings.ToLower(rand.Text())
-	b, err := New(Options{URL: url, Prefix: prefix, Name: "parley test", Log: slog.New(slog.DiscardHandler)})
+	b, err := New(Options{URL: url, Prefix: prefix, Name: "parley test", Metrics: m, Log: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
 	t.Cleanup(func() { removeAll(t, b.topology) })
 	return b
