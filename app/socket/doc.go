@@ -45,9 +45,9 @@
 // pointer to it into the queue of each receiver. A few writers, alive only
 // while there is something to write, take all that has gathered in a queue and
 // write it at once without blocking. At high rates they leave a queue a few
-// milliseconds to gather (pace.go), as a write costs more than what is in it. A client whose socket buffer is full gets
-// a goroutine of its own until it has caught up or is given up, so that nobody
-// waits for it.
+// milliseconds to gather (pace.go), as a write costs more than what is in it. A
+// client whose socket buffer is full gets a goroutine of its own until it has
+// caught up or is given up, so that nobody waits for it.
 //
 // # What an idle connection costs
 //
