@@ -49,6 +49,26 @@ func restartSockets(ctx context.Context, t target) error {
 	return nil
 }
 
+// connections is how many clients a socket server has let in.
+const connections = "parley_socket_connections"
+
+// everybody waits until everybody is connected, and has been subscribed, too.
+func everybody(ctx context.Context, d *deploy.Deployment, l load) error {
+	if err := d.Await(ctx, time.Minute, connections, float64(l.users)); err != nil {
+		return err
+	}
+	return pause(ctx, 3*time.Second)
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // measureReconnect kills one of two socket servers. Its clients come back as official ones do, after a pause that is chosen at random, and try
 // both addresses, of which one does not answer any more.
 func measureReconnect(ctx context.Context, b *bench) error {
@@ -60,22 +80,25 @@ func measureReconnect(ctx context.Context, b *bench) error {
 		for range b.runs() {
 			l := b.crowd()
 			l.duration = 12 * time.Second
+			lost := 0
 			l.during = func(ctx context.Context) error {
 				victim := d.Role("socket")[0]
-				if err := d.Await(ctx, time.Minute, "parley_socket_connections", float64(l.users)); err != nil {
+				if err := everybody(ctx, d, l); err != nil {
 					return err
 				}
+				values, err := victim.Metrics(ctx)
+				lost = int(values[connections])
 				d.Kill(victim)
-				return nil
+				return err
 			}
 			o, err := b.drive(ctx, t, l)
 			if err != nil {
 				return err
 			}
-			b.add(t.Title(), 0, "clients that lost their server", float64(o.Connect.Reconnects))
+			b.add(t.Title(), 0, "clients that lost their server", float64(lost))
 			b.add(t.Title(), 0, "SUBSCRIBED again, p50, s", o.Connect.ReconnectMS.P50MS/1000)
 			b.add(t.Title(), 0, reconnectMetric, o.Connect.ReconnectMS.MaxMS/1000)
-			b.add(t.Title(), 0, othersMetric, float64(o.Connect.Disconnects-o.Connect.Reconnects))
+			b.add(t.Title(), 0, othersMetric, float64(o.Connect.Disconnects-lost))
 			if _, err := d.Add(ctx, "socket"); err != nil {
 				return err
 			}
@@ -104,7 +127,7 @@ func (b *bench) measureSubscribed(ctx context.Context) error {
 			var after usage
 			l.duration = 12 * time.Second
 			l.during = func(ctx context.Context) error {
-				if err := d.Await(ctx, time.Minute, "parley_socket_connections", float64(l.users)); err != nil {
+				if err := everybody(ctx, d, l); err != nil {
 					return err
 				}
 				after, err = memory(ctx, d.Role("socket"))
@@ -134,10 +157,8 @@ func memory(ctx context.Context, processes []*deploy.Process) (usage, error) {
 				return u, err
 			}
 		}
-		select {
-		case <-time.After(500 * time.Millisecond):
-		case <-ctx.Done():
-			return u, ctx.Err()
+		if err := pause(ctx, 500*time.Millisecond); err != nil {
+			return u, err
 		}
 	}
 	for _, p := range processes {

@@ -98,8 +98,8 @@ func Compare(ctx context.Context, all []Server, clients, burst, runs int, each t
 	var pairs []pair
 	defer func() {
 		for _, p := range pairs {
-			p.Crowd.Close()
-			p.child.Kill()
+			p.Close()
+			p.Kill()
 		}
 	}()
 	for _, server := range all {
