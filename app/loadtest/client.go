@@ -33,8 +33,10 @@ type client struct {
 	lostAt    time.Duration
 	comeBack  time.Duration // what DRAIN asked for
 	caughtUp  int
-	everSaid  bool // SUBSCRIBED
-	online    bool // SUBSCRIBED on this connection
+	// How often it was told once more that a message of its own is kept.
+	confirmedAgain int
+	everSaid       bool // SUBSCRIBED
+	online         bool // SUBSCRIBED on this connection
 
 	subscribed chan struct{} // closed at the first SUBSCRIBED
 	catchUp    chan struct{} // holds one if the history is to be read
@@ -216,7 +218,9 @@ func (c *client) arrived(payload []byte, now time.Duration, isSent bool) {
 		return
 	}
 	mark, n, rec := c.run.ledger.fingerprint(d)
+	again := false
 	if isSent && rec != nil {
+		again = rec.is(flagConfirmed | flagRepeated)
 		rec.set(flagConfirmed)
 	}
 	c.mu.Lock()
@@ -230,8 +234,10 @@ func (c *client) arrived(payload []byte, now time.Duration, isSent bool) {
 	}
 	var verdict arrival
 	var isNew bool
-	if isSent && rec != nil && d.seq <= s.last && rec.is(flagRepeated) {
-		isNew = s.learn(d.seq, mark) // it was sent twice, so it may be confirmed twice, and late
+	if again && d.seq <= s.last {
+		// Senders are told of every attempt, their own and those of a worker that does not know whether it has told them.
+		c.confirmedAgain++
+		isNew = s.learn(d.seq, mark)
 	} else {
 		verdict, isNew = s.arrive(d.seq, mark, now)
 	}

@@ -58,13 +58,14 @@ func (r *run) readHistory(ctx context.Context, ch *channel) error {
 
 // outcome is what the comparison of what was sent, kept and received has come to.
 type outcome struct {
-	faults                    Faults
-	mayHeal                   bool // something is missing that may still come
-	delivered                 int  // measured messages that have arrived everywhere
-	sent, accepted            int  // measured ones
-	deliveries, caughtUp      int  // measured ones
-	windowEnd, unreconnectedN int64
-	err                       error
+	faults               Faults
+	mayHeal              bool // something is missing that may still come
+	delivered            int  // measured messages that have arrived everywhere
+	sent, accepted       int  // measured ones
+	deliveries, caughtUp int  // measured ones
+	confirmedAgain       int
+	windowEnd            int64
+	err                  error
 }
 
 // compare compares what was sent, kept and received.
@@ -134,10 +135,8 @@ func (c *client) compare(o *outcome, incomplete []bool) {
 	o.faults.add(c.faults)
 	o.deliveries += int(c.delivered.Load())
 	o.caughtUp += c.caughtUp
+	o.confirmedAgain += c.confirmedAgain
 	o.windowEnd = max(o.windowEnd, c.lastAt.Load())
-	if !c.online {
-		o.unreconnectedN++
-	}
 	for i := range c.sequences {
 		s := &c.sequences[i]
 		o.faults.Gaps += len(s.jumps)

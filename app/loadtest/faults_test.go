@@ -319,6 +319,18 @@ func TestSendingAgain(t *testing.T) {
 			require.Equal(t, tt.want, r.Sending)
 		})
 	}
+	t.Run("a worker that publishes again what it has published", func(t *testing.T) {
+		t.Parallel()
+		r := runOf(t, small(newFake(t, func(f *fake) {
+			f.kept = func(f *fake, m fakeMessage) {
+				if strings.HasSuffix(m.Hash, "-7") {
+					f.tell(m, func(c *fakeConn) bool { return c.user.ID == m.SenderID })
+				}
+			}
+		})))
+		require.True(t, r.Verdict.OK, r.Verdict.Problems)
+		require.Equal(t, 1, r.Sending.ConfirmedAgain)
+	})
 	t.Run("an answer that gets lost", func(t *testing.T) {
 		t.Parallel()
 		f := newFake(t, nil)

@@ -44,17 +44,15 @@ func (r *run) connectReport() Connect {
 	}
 }
 
-func (r *run) sendingReport() Sending {
-	return Sending{
-		Sent:        int(r.ledger.count()),
-		Accepted:    int(r.accepted.Load()),
-		GivenUp:     int(r.givenUp.Load()),
-		Retries:     int(r.retries.Load()),
-		Refused:     int(r.refused.Load()),
-		RateLimited: int(r.limited.Load()),
-		Errors:      r.allErrors(),
-		InFlightMax: int(r.inFlightMax.Load()),
-	}
+func (r *run) sendingReport(s *Sending) {
+	s.Sent = int(r.ledger.count())
+	s.Accepted = int(r.accepted.Load())
+	s.GivenUp = int(r.givenUp.Load())
+	s.Retries = int(r.retries.Load())
+	s.Refused = int(r.refused.Load())
+	s.RateLimited = int(r.limited.Load())
+	s.Errors = r.allErrors()
+	s.InFlightMax = int(r.inFlightMax.Load())
 }
 
 func (r *run) loadReport(o outcome) *Load {

@@ -161,6 +161,8 @@ type Sending struct {
 	RateLimited int            `json:"limited_429"`   // answers: too fast
 	Errors      map[string]int `json:"errors"`        // other failures, by status and code, or by cause
 	InFlightMax int            `json:"in_flight_max"` // requests at once
+	// ConfirmedAgain counts GROUP_MESSAGE_SENT that came once more: after a message was sent again, or a process died.
+	ConfirmedAgain int `json:"confirmed_again"`
 }
 
 // Client says what the load generator itself has used, which shares the machine with the server if they run on one.

@@ -106,7 +106,7 @@ func (r *run) carryOut(ctx context.Context) (*Report, error) {
 		return nil, err
 	}
 	report.Connect = r.connectReport()
-	report.Sending = r.sendingReport()
+	r.sendingReport(&report.Sending)
 	report.FinishedAt = time.Now().UTC()
 	report.judge()
 	return report, nil

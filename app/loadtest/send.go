@@ -45,6 +45,7 @@ func (r *run) load(ctx context.Context, report *Report) error {
 	}
 	report.Faults = result.faults
 	report.Load = r.loadReport(result)
+	report.Sending.ConfirmedAgain = result.confirmedAgain
 	report.Client = after.since(before, report.Load.Deliveries)
 	return nil
 }
