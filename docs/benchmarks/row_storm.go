@@ -107,9 +107,9 @@ func measureReconnect(ctx context.Context, b *bench) error {
 	})
 }
 
-// measureSubscribed is the memory of connections through the whole program.
+// measureSubscribed is the memory of connections through the whole program, all of them on one socket server.
 func (b *bench) measureSubscribed(ctx context.Context) error {
-	return b.with(ctx, deploy.Split, func(t target) error {
+	return b.with(ctx, deploy.OneSocket, func(t target) error {
 		d, ok := t.(*deploy.Deployment)
 		if !ok {
 			return errors.New("not a deployment of Parley")
@@ -138,7 +138,7 @@ func (b *bench) measureSubscribed(ctx context.Context) error {
 			}
 			if run > 0 {
 				b.add(setup, 0, residentMetric, (after.resident-before.resident)/float64(l.users)/1024)
-				b.add(setup, 0, "in use (heap and stacks)", (after.inUse-before.inUse)/float64(l.users)/1024)
+				b.add(setup, 0, "live (heap and stacks)", (after.live-before.live)/float64(l.users)/1024)
 			}
 		}
 		return nil
@@ -146,7 +146,7 @@ func (b *bench) measureSubscribed(ctx context.Context) error {
 }
 
 // usage is memory, in bytes.
-type usage struct{ resident, inUse float64 }
+type usage struct{ resident, live float64 }
 
 // memory is what processes use when their garbage is collected. The runtime gives memory back bit by bit, so it is given some time.
 func memory(ctx context.Context, processes []*deploy.Process) (usage, error) {
@@ -171,7 +171,7 @@ func memory(ctx context.Context, processes []*deploy.Process) (usage, error) {
 			return u, err
 		}
 		u.resident += resident
-		u.inUse += values["go_memstats_heap_inuse_bytes"] + values["go_memstats_stack_inuse_bytes"]
+		u.live += values["go_memstats_heap_alloc_bytes"] + values["go_memstats_stack_inuse_bytes"]
 	}
 	return u, nil
 }

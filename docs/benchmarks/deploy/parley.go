@@ -18,9 +18,10 @@ type Shape struct {
 
 // The shapes that are measured.
 var (
-	Split    = Shape{"split roles: api, worker, two sockets; RabbitMQ, PostgreSQL", []string{"api", "worker", "socket", "socket"}, true}
-	One      = Shape{"one process; RabbitMQ, PostgreSQL", nil, true}
-	Embedded = Shape{"one process; SQLite, bus inside", nil, false}
+	Split     = Shape{"split roles: api, worker, two sockets; RabbitMQ, PostgreSQL", []string{"api", "worker", "socket", "socket"}, true}
+	OneSocket = Shape{"split roles: api, worker, one socket; RabbitMQ, PostgreSQL", []string{"api", "worker", "socket"}, true}
+	One       = Shape{"one process; RabbitMQ, PostgreSQL", nil, true}
+	Embedded  = Shape{"one process; SQLite, bus inside", nil, false}
 )
 
 // With is the shape with more processes.
