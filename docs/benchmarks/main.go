@@ -41,6 +41,7 @@ func start() error {
 type options struct {
 	only   *regexp.Regexp
 	quick  bool
+	runs   int
 	render bool
 	out    string
 	report string
@@ -50,11 +51,15 @@ type options struct {
 func parse() (options, error) {
 	only := flag.String("only", "", "measure only the rows whose name matches this regular expression; the others keep their figures")
 	quick := flag.Bool("quick", false, "measure everything once and shortly, to see that it works; into DIR/quick")
+	runs := flag.Int("runs", 3, "how often a figure is measured; once with -quick")
 	render := flag.Bool("render", false, "measure nothing: write tables and plots of the figures that there are")
 	out := flag.String("out", ".", "directory for results.json and the plots")
 	report := flag.String("report", "", "Markdown file with places for the tables; with the default DIR, ../benchmarks.md")
 	cache := flag.String("cache", "", "directory in which peers are installed (default: in the user's cache)")
 	flag.Parse()
+	if *runs < 1 {
+		return options{}, errors.New("-runs must be at least 1")
+	}
 	if flag.NArg() > 0 {
 		return options{}, fmt.Errorf("unexpected arguments: %q", flag.Args())
 	}
@@ -62,7 +67,7 @@ func parse() (options, error) {
 	if err != nil {
 		return options{}, err
 	}
-	o := options{only: pattern, quick: *quick, render: *render, out: *out, report: *report, cache: *cache}
+	o := options{only: pattern, quick: *quick, runs: *runs, render: *render, out: *out, report: *report, cache: *cache}
 	if o.report == "" && o.out == "." && !o.quick {
 		o.report = filepath.Join("..", "benchmarks.md")
 	}
@@ -104,7 +109,7 @@ func measure(ctx context.Context, o options, results *figures.Results, path stri
 		return err
 	}
 	defer func() { err = errors.Join(err, lab.Close()) }()
-	b := &bench{lab: lab, results: results, quick: o.quick}
+	b := &bench{lab: lab, results: results, quick: o.quick, times: o.runs}
 	results.Quick = o.quick
 	if results.Machine, err = machine(ctx, lab); err != nil {
 		return err

@@ -26,7 +26,7 @@ func (l fanoutLoad) metric() string { return l.title + ": deliveries/s" }
 // burst of one: the next event is broadcast when the last one has arrived everywhere.
 func measureFanout(ctx context.Context, b *bench) error {
 	for _, load := range fanoutLoads {
-		err := fanout.Compare(ctx, []fanout.Server{fanout.Parley, fanout.Centrifuge, fanout.CentrifugeDelayed}, load.clients, load.burst, choose(b, 5, 1),
+		err := fanout.Compare(ctx, []fanout.Server{fanout.Parley, fanout.Centrifuge, fanout.CentrifugeDelayed}, load.clients, load.burst, b.runs(),
 			choose(b, 3*time.Second, 300*time.Millisecond), func(t fanout.Throughput) {
 				b.add(t.Server.Title(), 0, load.metric(), t.Deliveries)
 				b.add(t.Server.Title(), 0, load.title+": server µs/delivery", t.CPU)

@@ -35,11 +35,12 @@ type bench struct {
 	lab     *deploy.Lab
 	results *figures.Results
 	quick   bool
+	times   int
 	row     string
 }
 
 // runs is how often a figure is measured.
-func (b *bench) runs() int { return choose(b, 3, 1) }
+func (b *bench) runs() int { return choose(b, b.times, 1) }
 
 // choose picks the value for a full or a quick run.
 func choose[T any](b *bench, full, quick T) T {
