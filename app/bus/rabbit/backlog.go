@@ -15,6 +15,13 @@ import (
 const (
 	// lookShare is the part of a queue's MaxLength that may be sent before the queue is looked at again.
 	lookShare = 10
+	// slowAbove is how many messages may wait before senders are slowed down, and slowPause the longest time that one of
+	// them waits for its turn then. Load beyond what the workers can do so makes senders wait for their promise, and not
+	// everybody for messages that were promised long ago. Workers hold orderedPrefetch messages besides.
+	slowAbove = 64
+	slowPause = 250 * time.Millisecond
+	// lookPause is the least time between two looks at a queue whose senders are slowed down.
+	lookPause = 25 * time.Millisecond
 	// fullPause is how long a queue that was full is not looked at again.
 	fullPause = 250 * time.Millisecond
 	// depthInterval is how often the depths of all work queues are measured for the metrics.
@@ -36,8 +43,10 @@ type backlog struct {
 	mu      sync.Mutex
 	limit   int
 	left    int           // messages admitted before the queue has to be looked at
+	room    int           // of these, how many are admitted without waiting
 	closed  time.Time     // until then the queue counts as full
 	looking chan struct{} // closed at the end of the look that is under way; nil if none is
+	slow    bool          // or about to be, as of the last look
 	warned  bool          // that it is full
 }
 
@@ -53,10 +62,12 @@ func (l *backlog) setLimit(limit int) {
 // share is how many messages may be sent after a look. The caller holds mu.
 func (l *backlog) share() int { return max(1, l.limit/lookShare) }
 
-// admit returns nil if one more message may be sent, and bus.ErrFull at once if not. It waits only for a look.
+// admit returns nil if one more message may be sent, and bus.ErrFull at once if not. It waits for a look only,
+// unless senders are slowed down.
 func (l *backlog) admit(ctx context.Context, s *spell) error {
+	began := time.Now()
 	for {
-		admitted, looking, err := l.try(s)
+		admitted, looking, err := l.try(s, time.Since(began) >= slowPause)
 		if admitted || err != nil {
 			return err
 		}
@@ -70,40 +81,56 @@ func (l *backlog) admit(ctx context.Context, s *spell) error {
 	}
 }
 
-// try admits a message if that is known to be possible; else it returns the look to wait for.
-func (l *backlog) try(s *spell) (admitted bool, looking <-chan struct{}, err error) {
+// try admits a message if that is known to be possible, and senders are not slowed down or this one has waited for long enough;
+// else it returns the look to wait for.
+func (l *backlog) try(s *spell, waited bool) (admitted bool, looking <-chan struct{}, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.left == 0 && time.Now().Before(l.closed) {
 		return false, nil, fmt.Errorf("%w: %s", bus.ErrFull, l.queue)
 	}
-	if l.left > 0 {
+	if l.left > 0 && (l.room > 0 || waited) {
 		l.left--
+		l.room--
 		admitted = true
 	}
 	// The next look begins before it is waited for.
-	if l.left < l.share()/2 || !admitted {
+	if l.left < l.share()/2 || l.room < slowAbove/2 || !admitted {
 		if l.looking == nil {
 			l.looking = make(chan struct{})
-			s.background.Go(func() { l.look(s) })
+			pause := time.Duration(0)
+			if l.slow {
+				pause = lookPause
+			}
+			s.background.Go(func() { l.look(s, pause) })
 		}
 	}
 	return admitted, l.looking, nil
 }
 
-// look asks the broker. It ends with the connection at the latest.
-func (l *backlog) look(s *spell) {
+// look asks the broker, after a pause. It ends with the connection at the latest.
+func (l *backlog) look(s *spell, pause time.Duration) {
+	if pause > 0 {
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-s.over:
+			timer.Stop()
+		}
+	}
 	waiting, err := s.waiting(l.queue)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	close(l.looking)
 	l.looking = nil
 	if err != nil { // sending to a queue that cannot be seen fails by itself, with a better explanation
-		l.left = l.share()
+		l.left, l.room, l.slow = l.share(), l.share(), false
 		return
 	}
 	l.depth.Set(float64(waiting))
 	l.left = max(0, min(l.limit-waiting, l.share()))
+	l.room = min(l.left, slowAbove-waiting)
+	l.slow = waiting >= slowAbove/2
 	switch {
 	case l.left == 0:
 		l.closed = time.Now().Add(fullPause)

@@ -139,6 +139,34 @@ func TestRefusedMessage(t *testing.T) {
 	require.ErrorIs(t, b.Send(t.Context(), msg), bus.ErrUnavailable)
 }
 
+// Where many messages wait, a sender is admitted when some have gone, or when it has waited for long enough.
+func TestSendersAreSlowedDown(t *testing.T) {
+	t.Parallel()
+	b := started(t, newBus(t, testURL(t)))
+	q := bus.Queue{Name: "crowded", Key: "crowded", Batch: 20, Ordered: true, MaxLength: 10 * slowAbove}
+	require.NoError(t, b.Declare(t.Context(), q))
+	l := b.topology.backlog(q.Key)
+	s, err := b.publishing.use()
+	require.NoError(t, err)
+	slow := func() bool {
+		admitted, _, err := l.try(s, false)
+		require.NoError(t, err)
+		return !admitted
+	}
+	for range 2 * slowAbove {
+		require.NoError(t, b.Send(t.Context(), bus.Message{Key: q.Key, Body: []byte("x")}))
+	}
+	eventually(t, "senders are slowed down", slow)
+	admitted, _, err := l.try(s, true)
+	require.NoError(t, err)
+	require.True(t, admitted, "this one has waited")
+
+	purged, err := direct(t).QueuePurge(b.topology.name(q.Name), false)
+	require.NoError(t, err)
+	require.Equal(t, 2*slowAbove, purged, "slow, but not refused")
+	eventually(t, "nobody is slowed down any more", func() bool { return !slow() })
+}
+
 // More senders than may be in flight take turns, and those that stop waiting leave no slot taken.
 func TestSlots(t *testing.T) {
 	t.Parallel()
