@@ -5,6 +5,7 @@ import (
 	_ "embed" // of the page's template and style
 	"fmt"
 	"html/template"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -135,7 +136,9 @@ func (n node) Items() []node {
 }
 
 // Method reports whether a key of a path item is one of HTTP's methods.
-func (p pair) Method() bool { return strings.Contains(" get post patch put delete ", " "+p.Key+" ") }
+func (p pair) Method() bool {
+	return slices.Contains([]string{"get", "post", "patch", "put", "delete"}, p.Key)
+}
 
 // Required reports whether a property has to be there.
 func (n node) Required(property string) bool {
