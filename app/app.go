@@ -29,6 +29,7 @@ import (
 	"parley/modules/message"
 	"parley/modules/routing"
 	"parley/modules/subscription"
+	"parley/modules/typing"
 	"parley/modules/user"
 	page "parley/modules/web"
 )
@@ -182,7 +183,7 @@ func (s *server) sockets() ([]registry.Module, error) {
 			}
 		})
 	}
-	return []registry.Module{server, router, hub}, nil
+	return []registry.Module{server, router, hub, typing.NewSocket(server, s.bus, s.log)}, nil
 }
 
 // newBus makes the bus of a configuration.

@@ -19,6 +19,9 @@ const (
 	ChannelUpdated = "CHANNEL_UPDATED"
 	ChannelDeleted = "CHANNEL_DELETED"
 
+	// Typing is sent by clients, too.
+	Typing = "TYPING"
+
 	Resync = "RESYNC"
 	Drain  = "DRAIN"
 )

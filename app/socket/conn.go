@@ -89,6 +89,18 @@ func named(rooms []string) []string {
 // Rooms lists the rooms that the connection is in, sorted.
 func (c *Conn) Rooms() []string { return c.server.rooms.of(c) }
 
+// In reports whether the connection is in a room.
+func (c *Conn) In(room string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.ContainsFunc(c.rooms, isNamed(room))
+}
+
+// isNamed finds a room by its name.
+func isNamed(name string) func(*room) bool {
+	return func(rm *room) bool { return rm.name == name }
+}
+
 // Emit queues a frame for this connection alone. It never waits. What is emitted or broadcast to a connection
 // before its CONNECT has been answered is sent after that answer.
 func (c *Conn) Emit(f Frame) {

@@ -216,25 +216,20 @@ func (h *Hub) authenticate(c *socket.Conn, payload json.RawMessage, ack func(any
 		Token string `json:"token"`
 	}
 	if err := json.Unmarshal(payload, &body); err != nil {
-		ack(refusal(problem.Malformed.WithDetail("AUTH takes {token}.")))
+		ack(socket.Refusal(problem.Malformed.WithDetail("AUTH takes {token}.")))
 		return
 	}
 	claims, err := h.tokens.Verify(body.Token)
 	if err != nil {
-		ack(refusal(problem.From(err)))
+		ack(socket.Refusal(problem.From(err)))
 		return
 	}
 	if claims.UserID != c.UserID() {
-		ack(refusal(problem.Forbidden.WithDetail("The token is another user's; open a new connection for it.")))
+		ack(socket.Refusal(problem.Forbidden.WithDetail("The token is another user's; open a new connection for it.")))
 		return
 	}
 	c.ExpireAt(claims.ExpiresAt)
 	ack(map[string]any{"ok": true, "expiresAt": event.At(claims.ExpiresAt)})
-}
-
-// refusal is the acknowledgement of an event that could not be carried out.
-func refusal(p *problem.Problem) any {
-	return map[string]any{"ok": false, "error": map[string]any{"code": p.Code, "title": p.Title, "detail": p.Explain()}}
 }
 
 // drainSpread is the time over which the clients of a server that goes away come
