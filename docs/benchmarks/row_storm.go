@@ -79,7 +79,7 @@ func measureReconnect(ctx context.Context, b *bench) error {
 		}
 		for range b.runs() {
 			l := b.crowd()
-			l.duration = 12 * time.Second
+			l.duration = 32 * time.Second
 			lost := 0
 			l.during = func(ctx context.Context) error {
 				victim := d.Role("socket")[0]
@@ -125,7 +125,7 @@ func (b *bench) measureSubscribed(ctx context.Context) error {
 				return err
 			}
 			var after usage
-			l.duration = 12 * time.Second
+			l.duration = 32 * time.Second
 			l.during = func(ctx context.Context) error {
 				if err := everybody(ctx, d, l); err != nil {
 					return err
@@ -148,10 +148,10 @@ func (b *bench) measureSubscribed(ctx context.Context) error {
 // usage is memory, in bytes.
 type usage struct{ resident, live float64 }
 
-// memory is what processes use when their garbage is collected. The runtime gives memory back bit by bit, so it is given some time.
+// memory is what processes use when their garbage is collected. The runtime gives memory back bit by bit, so it is given 20 seconds.
 func memory(ctx context.Context, processes []*deploy.Process) (usage, error) {
 	var u usage
-	for range 8 {
+	for range 40 {
 		for _, p := range processes {
 			if err := p.Collect(ctx); err != nil {
 				return u, err
