@@ -124,7 +124,7 @@ func TestLoadtestThroughARestartOfRabbitMQ(t *testing.T) {
 	t.Parallel()
 	broker := testenv.StartRabbit(t)
 	c := startSplit(t, services(t, broker.URL(), storetest.PostgresURL(t)), nil)
-	p, file := c.startLoadtest(t, "--users", "20", "--senders", "8", "--duration", "8s", "--patience", "50s")
+	p, file := c.startLoadtest(t, "--users", "20", "--senders", "8", "--messages", "1500", "--warmup", "0s", "--patience", "50s") // however long the broker is away
 	require.NoError(t, broker.Kill())
 	require.NoError(t, broker.Start())
 	p.exits(0)

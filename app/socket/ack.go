@@ -8,12 +8,12 @@ func Refusal(p *problem.Problem) any {
 }
 
 type refusalAck struct {
-	OK    bool           `json:"ok"` // never
 	Error refusalProblem `json:"error"`
+	OK    bool           `json:"ok"` // never
 }
 
 type refusalProblem struct {
 	Code   string `json:"code"`
-	Title  string `json:"title"`
 	Detail string `json:"detail"`
+	Title  string `json:"title"`
 }

@@ -181,7 +181,7 @@ func TestWhatIsRefused(t *testing.T) {
 			`{"channelId": 4, "typing": true}`: "channel_not_found",
 			`{"typing": true}`:                 "channel_not_found",
 		} {
-			require.Contains(t, w.says(ann, payload), `{"ok":false,"error":{"code":"`+code+`"`, payload)
+			require.Contains(t, w.says(ann, payload), `{"error":{"code":"`+code+`"`, payload)
 		}
 		require.Empty(t, w.told())
 	})
