@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
-	"runtime/debug"
 	"strings"
 
 	"parley/app/auth"
@@ -28,15 +26,8 @@ type ServeOptions struct {
 	Demo bool
 }
 
-// gcPercent is by how much the heap may grow before garbage is collected. Most of a server's heap are connections, which stay; at
-// Go's own 100 an idle one would cost its memory twice. A collection is cheap here, as there is little garbage for each event.
-const gcPercent = 40
-
 // Serve runs a server until ctx ends.
 func Serve(ctx context.Context, o ServeOptions) error {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
 	secret, err := tokenSecret(o.Config)
 	if err != nil {
 		return err
