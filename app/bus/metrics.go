@@ -7,6 +7,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"parley/app/telemetry"
 )
 
 // Metrics counts what passes over a bus, in the same way for every implementation.
@@ -40,7 +42,7 @@ const (
 // NewMetrics registers the metrics with r; nil registers them nowhere.
 func NewMetrics(r prometheus.Registerer) *Metrics {
 	with := promauto.With(r)
-	seconds := []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
+	seconds := telemetry.SecondsBuckets()
 	return &Metrics{
 		sent: with.NewCounter(prometheus.CounterOpts{
 			Name: "parley_bus_sent_total",

@@ -9,6 +9,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 	"gorm.io/gorm"
+
+	"parley/app/telemetry"
 )
 
 // Metrics count what the stores of a process ask of their databases.
@@ -41,7 +43,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		duration: with.NewHistogram(prometheus.HistogramOpts{
 			Name:    "parley_store_transaction_duration_seconds",
 			Help:    "Time from BEGIN to the end of a transaction, each try for itself.",
-			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+			Buckets: telemetry.SecondsBuckets(),
 		}),
 	}
 }

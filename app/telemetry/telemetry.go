@@ -55,6 +55,11 @@ func NewMetrics(b Build) *prometheus.Registry {
 	return r
 }
 
+// SecondsBuckets are those of every histogram of times, from half a millisecond to ten seconds, so that stages can be compared.
+func SecondsBuckets() []float64 {
+	return []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
+}
+
 // MetricsHandler serves the metrics of r in the format of Prometheus.
 func MetricsHandler(r *prometheus.Registry) http.Handler {
 	return promhttp.HandlerFor(r, promhttp.HandlerOpts{Registry: r})

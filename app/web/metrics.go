@@ -8,6 +8,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"parley/app/telemetry"
 )
 
 // otherRequests is the label of methods and routes that nobody has registered: clients can make up any number of them.
@@ -45,7 +47,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		seconds: with.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "parley_http_request_duration_seconds",
 			Help:    "Time until a request was answered. Connections that became WebSockets are left out.",
-			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+			Buckets: telemetry.SecondsBuckets(),
 		}, []string{"method", "route"}),
 		known: make(map[answered]series),
 	}

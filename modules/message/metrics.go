@@ -7,10 +7,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"parley/app/problem"
+	"parley/app/telemetry"
 )
-
-// secondsBuckets are those of the histograms of durations.
-var secondsBuckets = []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
 
 // WorkerMetrics count what becomes of messages in the role worker.
 type WorkerMetrics struct {
@@ -56,7 +54,7 @@ func NewWorkerMetrics(r prometheus.Registerer) *WorkerMetrics {
 		duration: with.NewHistogram(prometheus.HistogramOpts{
 			Name:    "parley_message_persist_duration_seconds",
 			Help:    "Time to keep the messages of one transaction.",
-			Buckets: secondsBuckets,
+			Buckets: telemetry.SecondsBuckets(),
 		}),
 	}
 	for _, p := range []*problem.Problem{ErrChannelNotFound, ErrNotMember} {
@@ -103,7 +101,7 @@ func NewAPIMetrics(r prometheus.Registerer) *APIMetrics {
 		seconds: with.NewHistogram(prometheus.HistogramOpts{
 			Name:    "parley_message_accept_duration_seconds",
 			Help:    "Time until the bus had promised to keep an accepted message.",
-			Buckets: secondsBuckets,
+			Buckets: telemetry.SecondsBuckets(),
 		}),
 	}
 }

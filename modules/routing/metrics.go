@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"parley/app/event"
+	"parley/app/telemetry"
 )
 
 // Metrics count what a socket server's inbox brings, and what it is bound to.
@@ -22,7 +23,7 @@ type Metrics struct {
 // NewMetrics registers the metrics with r; nil registers them nowhere.
 func NewMetrics(r prometheus.Registerer) *Metrics {
 	with := promauto.With(r)
-	seconds := []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
+	seconds := telemetry.SecondsBuckets()
 	events := with.NewCounterVec(prometheus.CounterOpts{
 		Name: "parley_routing_events_total",
 		Help: "Events handed to the rooms of this server, once each, whatever the number of connections there.",

@@ -5,6 +5,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"parley/app/telemetry"
 )
 
 // Metrics count the subscriptions of a socket server.
@@ -21,7 +23,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		duration: with.NewHistogram(prometheus.HistogramOpts{
 			Name:    "parley_subscription_duration_seconds",
 			Help:    "Time from a client's request to connect until it was told that it is subscribed.",
-			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+			Buckets: telemetry.SecondsBuckets(),
 		}),
 		requests: with.NewCounter(prometheus.CounterOpts{
 			Name: "parley_subscription_requests_total",
