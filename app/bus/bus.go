@@ -44,6 +44,9 @@ type Message struct {
 	// Also are further routing keys of an event that is published: an inbox that is bound to any of the keys, however
 	// many, gets the event once. It is not there on delivery. Send and Call take no notice of it.
 	Also []string
+	// Urgent has Send take no notice of how many messages wait: it neither fails with ErrFull nor is slowed down. For what
+	// was promised before. It is not there on delivery.
+	Urgent bool
 	// ReplyTo is set by Call and understood by Reply alone.
 	ReplyTo string
 	// Redelivered is set on delivery: the message may have been handed to a consumer before.

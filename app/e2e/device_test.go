@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"sync"
 	"testing"
 	"time"
@@ -135,7 +136,7 @@ func (d *device) receive(name string, m event.Message, highest map[int64]int64) 
 	}
 	known := d.known[m.ChannelID]
 	last := int64(len(known))
-	if m.Seq <= last && known[m.Seq-1] != m {
+	if m.Seq <= last && !reflect.DeepEqual(known[m.Seq-1], m) {
 		d.faults = append(d.faults, fmt.Sprintf("channel %d: two messages with seq %d: %+v and %+v", m.ChannelID, m.Seq, known[m.Seq-1], m))
 	}
 	if m.Seq <= highest[m.ChannelID] {

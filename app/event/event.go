@@ -10,6 +10,7 @@ import (
 // Types of bus messages.
 const (
 	TypeSend     = "message.send"          // incoming: Send
+	TypeAnnounce = "announce"              // incoming: events to be published in a partition's order, see Announce
 	TypeRequest  = "subscription.request"  // incoming: SubscriptionRequest
 	TypeSnapshot = "subscription.snapshot" // outgoing, to one server: Snapshots
 	TypeEmit     = "emit"                  // outgoing: Emit

@@ -53,6 +53,7 @@ func samples(t *testing.T) map[string]bus.Message {
 		}}, map[string]int{"any": 1})),
 		"change-group":    must(NewEmit(GroupKey(2), Emit{Event: GroupRemoved, Change: &Change{Kind: GroupDeleted, GroupID: 2, Version: 9}}, nil)),
 		"change-disabled": must(NewEmit(UserKey(5), Emit{Change: &Change{Kind: UserDisabled, UserID: 5}}, nil)),
+		"announce":        must(Announce(7, must(NewEmit(ChannelKey(3), Emit{Event: MessageDeleted}, Deleted{GroupID: 2, ChannelID: 3, MessageID: 1, Seq: 4, DeletedBy: 5, DeletedAt: moment})))),
 		"fence":           must(Encode(ServerKey("host-1"), TypeFence, Fence{UserID: 5})),
 		"presence":        must(Encode(WorkersKey, TypePresence, Presence{WorkerID: "host-1", State: WorkerHello})),
 	}
@@ -193,6 +194,10 @@ func FuzzDecode(f *testing.F) {
 			rest = next
 		}
 		again[Presence](t, TypePresence, body)
+		events, err := Announced(bus.Message{Key: "k", Type: TypeAnnounce, Body: body})
+		for _, e := range events {
+			require.True(t, err != nil || e.Key != "")
+		}
 	})
 }
 

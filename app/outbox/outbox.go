@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"parley/app/bus"
+	"parley/app/event"
 	"parley/app/registry"
 )
 
@@ -27,6 +28,8 @@ const (
 	// firstPause and longestPause bound the wait after a failure; it doubles each time.
 	firstPause   = 100 * time.Millisecond
 	longestPause = 2 * time.Second
+	// maxAnnounced is how many bytes of events make a message for a partition full.
+	maxAnnounced = 256 << 10
 	// lastPass bounds the attempt to publish what is left when the process stops.
 	lastPass = 2 * time.Second
 )
@@ -43,10 +46,16 @@ type Drain interface {
 	OutboxLength(ctx context.Context) (int64, error)
 }
 
+// Bus is what the relay needs of the bus.
+type Bus interface {
+	bus.Publisher
+	bus.Sender
+}
+
 // Relay is the component "outbox".
 type Relay struct {
 	drain   Drain
-	bus     bus.Publisher
+	bus     Bus
 	metrics *Metrics
 	log     *slog.Logger
 	host    registry.Host
@@ -65,9 +74,9 @@ type run struct {
 	done chan struct{}
 }
 
-// New returns a relay from the outbox of s to p.
-func New(s Drain, p bus.Publisher, m *Metrics) *Relay {
-	return &Relay{drain: s, bus: p, metrics: m, log: slog.New(slog.DiscardHandler), kicked: make(chan struct{}, 1)}
+// New returns a relay from the outbox of s to b.
+func New(s Drain, b Bus, m *Metrics) *Relay {
+	return &Relay{drain: s, bus: b, metrics: m, log: slog.New(slog.DiscardHandler), kicked: make(chan struct{}, 1)}
 }
 
 // Name implements registry.Module.
@@ -253,12 +262,44 @@ func (r *Relay) count(ctx context.Context) {
 func (r *Relay) publishBatch(ctx context.Context) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, passTimeout)
 	defer cancel()
-	n, err := r.drain.Outbox(ctx, batch, func(ctx context.Context, msgs []bus.Message) error {
-		return r.bus.Publish(ctx, msgs...) //nolint:wrapcheck // wrapped below
-	})
+	n, err := r.drain.Outbox(ctx, batch, r.publish)
 	if err != nil {
 		return 0, fmt.Errorf("relay the outbox: %w", err)
 	}
 	r.metrics.published.Add(float64(n))
 	return n, nil
+}
+
+// publish publishes events, and sends those that are to be announced in a partition's order to their partitions, a message for
+// each. The order among these two kinds, and among partitions, is nobody's concern.
+func (r *Relay) publish(ctx context.Context, msgs []bus.Message) error {
+	var (
+		events     []bus.Message
+		partitions []bus.Message
+		at         = make(map[string]int)
+	)
+	for _, msg := range msgs {
+		if msg.Type != event.TypeAnnounce {
+			events = append(events, msg)
+			continue
+		}
+		i, known := at[msg.Key]
+		if !known || len(partitions[i].Body) > maxAnnounced {
+			i = len(partitions)
+			at[msg.Key] = i
+			partitions = append(partitions, bus.Message{Key: msg.Key, Type: msg.Type, Urgent: true})
+		}
+		partitions[i].Body = append(partitions[i].Body, msg.Body...)
+	}
+	if len(events) > 0 {
+		if err := r.bus.Publish(ctx, events...); err != nil {
+			return err //nolint:wrapcheck // the caller does
+		}
+	}
+	for _, msg := range partitions {
+		if err := r.bus.Send(ctx, msg); err != nil && !errors.Is(err, bus.ErrDeadLettered) {
+			return err //nolint:wrapcheck // the caller does
+		}
+	}
+	return nil
 }

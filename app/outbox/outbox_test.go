@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"parley/app/bus"
+	"parley/app/event"
 	"parley/app/outbox"
 )
 
@@ -26,6 +27,7 @@ type shelf struct {
 	mu        sync.Mutex
 	waiting   []bus.Message
 	published []string
+	sent      []bus.Message
 	at        []time.Time // of each call of Outbox
 	down      bool
 	hold      chan struct{} // if set, publishing waits for it
@@ -96,6 +98,16 @@ func (s *shelf) Publish(ctx context.Context, msgs ...bus.Message) error {
 	for _, m := range msgs {
 		s.published = append(s.published, m.Key)
 	}
+	return nil
+}
+
+func (s *shelf) Send(_ context.Context, msg bus.Message) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.down {
+		return errAway
+	}
+	s.sent = append(s.sent, msg)
 	return nil
 }
 
@@ -304,5 +316,35 @@ func TestFlushBeforeStart(t *testing.T) {
 		n.end()
 		require.NoError(t, r.Stop(t.Context()))
 		n.tasks.Wait()
+	})
+}
+
+func TestAnnouncementsGoToTheirPartitionsTogether(t *testing.T) {
+	t.Parallel()
+	s := &shelf{}
+	started(t, s, func(t *testing.T, r *outbox.Relay) {
+		announce := func(partition int, key string) bus.Message {
+			msg, err := event.Announce(partition, bus.Message{Key: key, Type: event.TypeEmit, Body: []byte(`{}`)})
+			require.NoError(t, err)
+			return msg
+		}
+		s.mu.Lock()
+		s.waiting = []bus.Message{announce(1, "a"), {Key: "group:1"}, announce(2, "b"), announce(1, "c")}
+		s.mu.Unlock()
+		require.NoError(t, r.Flush(t.Context()))
+		require.Equal(t, []string{"group:1"}, s.taken())
+		require.Len(t, s.sent, 2)
+		for i, want := range [][]string{{"a", "c"}, {"b"}} {
+			require.True(t, s.sent[i].Urgent, "it is promised already, however many messages wait")
+			events, err := event.Announced(s.sent[i])
+			require.NoError(t, err)
+			var keys []string
+			for _, e := range events {
+				require.Equal(t, event.TypeEmit, e.Type)
+				keys = append(keys, e.Key)
+			}
+			require.Equal(t, want, keys)
+		}
+		require.Equal(t, []string{"group.message.1", "group.message.2"}, []string{s.sent[0].Key, s.sent[1].Key})
 	})
 }

@@ -19,6 +19,7 @@ import (
 var backlogTests = map[string]func(*testing.T, opener){
 	"a full queue refuses messages until its consumer has caught up": testFull,
 	"the limit of a queue can be changed":                            testLimitChanged,
+	"what is urgent is taken although the queue is full":             testUrgent,
 }
 
 // stuck makes a queue whose worker has a first message in hand and does nothing more before release is called.
@@ -130,4 +131,21 @@ func testLimitChanged(t *testing.T, open opener) {
 	release()
 	require.NoError(t, wait(t, "Send returns", more))
 	c.all.Wait()
+}
+
+func testUrgent(t *testing.T, open opener) {
+	b, q := open.start(t), queue("urgent", 1)
+	q.MaxLength = 1
+	w, release := stuck(t, b, q)
+	var c crowd
+	c.send(t, b, q)
+
+	urgent := work(q, "urgent")
+	urgent.Urgent = true
+	ctx, taken := timeout(t), make(chan error, 1)
+	go func() { taken <- b.Send(ctx, urgent) }()
+	release()
+	require.NoError(t, wait(t, "Send returns", taken))
+	c.all.Wait()
+	eventually(t, "it is handled", func() bool { return slices.Contains(w.seen(), "urgent") })
 }

@@ -90,7 +90,7 @@ func (b *Bus) send(ctx context.Context, msg bus.Message) error {
 
 	b.mu.RLock()
 	q, most := b.routes[msg.Key], 0
-	if q != nil {
+	if q != nil && !msg.Urgent {
 		most = q.MaxLength
 	}
 	b.mu.RUnlock()

@@ -57,7 +57,10 @@ func (b *Bus) sendOrRefuse(ctx context.Context, msg bus.Message) error {
 		return err
 	}
 	p.DeliveryMode = amqp.Persistent
-	limit := b.topology.backlog(msg.Key)
+	var limit *backlog
+	if !msg.Urgent {
+		limit = b.topology.backlog(msg.Key)
+	}
 	if err = b.send(ctx, p, limit); !errors.Is(err, errRefused) {
 		return err
 	}
