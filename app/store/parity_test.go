@@ -71,12 +71,11 @@ func class(typ string) string {
 func describeSQLite(t *testing.T, s *store.Store) []string {
 	t.Helper()
 	var lines []string
+	for _, c := range columnsSQLite(t, s) {
+		lines = append(lines, c.line())
+	}
 	for _, table := range query[string](t, s, "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE 'goose_%'") {
 		lines = append(lines, "table "+table)
-		for _, c := range query[column](t, s, `SELECT ? AS "table", name, type, "notnull" AS required, dflt_value AS value, pk AS key
-			FROM pragma_table_info(?)`, table, table) {
-			lines = append(lines, c.line())
-		}
 		for _, i := range query[struct {
 			Name            string
 			Unique, Partial bool
@@ -92,13 +91,19 @@ func describeSQLite(t *testing.T, s *store.Store) []string {
 	return lines
 }
 
-func describePostgres(t *testing.T, s *store.Store) []string {
+// columnsSQLite lists the columns of all tables.
+func columnsSQLite(t *testing.T, s *store.Store) []column {
 	t.Helper()
-	var lines []string
-	for _, table := range query[string](t, s, "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename NOT LIKE 'goose_%'") {
-		lines = append(lines, "table "+table)
-	}
-	for _, c := range query[column](t, s, `
+	return query[column](t, s, `
+		SELECT m.name AS "table", c.name, c.type, c."notnull" AS required, c.dflt_value AS value, c.pk AS key
+		FROM sqlite_master m JOIN pragma_table_info(m.name) c
+		WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' AND m.name NOT LIKE 'goose_%'`)
+}
+
+// columnsPostgres lists the columns of all tables.
+func columnsPostgres(t *testing.T, s *store.Store) []column {
+	t.Helper()
+	return query[column](t, s, `
 		SELECT c.table_name AS "table", c.column_name AS name, c.data_type AS type, c.is_nullable = 'NO' AS required,
 			c.column_default AS value, coalesce(k.ordinal_position, 0) AS key
 		FROM information_schema.columns c
@@ -106,7 +111,17 @@ func describePostgres(t *testing.T, s *store.Store) []string {
 			ON p.table_schema = 'public' AND p.table_name = c.table_name AND p.constraint_type = 'PRIMARY KEY'
 		LEFT JOIN information_schema.key_column_usage k
 			ON k.constraint_schema = 'public' AND k.constraint_name = p.constraint_name AND k.column_name = c.column_name
-		WHERE c.table_schema = 'public' AND c.table_name NOT LIKE 'goose_%'`) {
+		WHERE c.table_schema = 'public' AND c.table_name NOT LIKE 'goose_%'
+		ORDER BY c.table_name, c.ordinal_position`)
+}
+
+func describePostgres(t *testing.T, s *store.Store) []string {
+	t.Helper()
+	var lines []string
+	for _, table := range query[string](t, s, "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename NOT LIKE 'goose_%'") {
+		lines = append(lines, "table "+table)
+	}
+	for _, c := range columnsPostgres(t, s) {
 		lines = append(lines, c.line())
 	}
 	for _, i := range query[struct {
