@@ -119,10 +119,12 @@ func (s *server) apis() []registry.Module {
 		MaxLength: s.cfg.Message.MaxLength, Partitions: s.cfg.Message.Partitions, MaxBacklog: s.cfg.Message.MaxBacklog,
 	}
 	s.web.SetAuthenticator(users)
+	reader := message.NewReader(s.store)
+	changes := message.NewChanges(s.store, s.relay, s.cfg.Message.Partitions)
 	return []registry.Module{
 		user.NewAPI(users, s.web),
 		group.NewAPI(groups, s.web),
-		message.NewAPI(s.web.API(), groups, s.messages(nil), s.bus, limits, message.NewAPIMetrics(s.metrics), s.log),
+		message.NewAPI(s.web.API(), groups, reader, message.NewEditor(changes), s.bus, limits, message.NewAPIMetrics(s.metrics), s.log),
 	}
 }
 

@@ -84,9 +84,12 @@ type Place struct{ GroupID, ChannelID, MessageID int64 }
 // it, such as its reactions, is not filled in.
 type Target struct {
 	Message
-	Role string // of the one who changes it, in the group
+	Role string // of the one who changes it, in the group: owner, admin or member
 	Now  Time
 }
+
+// Moderated says whether the one who changes the message may do so to those of others.
+func (t Target) Moderated() bool { return t.Role == "owner" || t.Role == "admin" }
 
 // Failed is the payload of GROUP_MESSAGE_FAILED.
 type Failed struct {

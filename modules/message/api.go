@@ -29,16 +29,18 @@ type APIBus interface {
 	Send(ctx context.Context, msg bus.Message) error
 }
 
-// History reads kept messages.
+// History reads kept messages, as viewer sees them.
 type History interface {
-	Page(ctx context.Context, groupID, channelID int64, r Range) (messages []event.Message, more bool, err error)
+	Page(ctx context.Context, viewer, channelID int64, r Range) (messages []event.Message, more bool, err error)
+	ByIDs(ctx context.Context, viewer int64, ids []int64) ([]event.Message, error)
 }
 
-// API accepts messages and serves the history.
+// API accepts messages, serves the history and changes what is in it.
 type API struct {
 	routes  *echo.Group
 	access  Access
 	history History
+	editing Editing
 	bus     APIBus
 	limits  Limits
 	metrics *APIMetrics
@@ -53,11 +55,12 @@ type Limits struct {
 }
 
 // NewAPI makes the component "message.api", which attaches its routes to those for signed-in users.
-func NewAPI(routes *echo.Group, access Access, history History, b APIBus, limits Limits, m *APIMetrics, log *slog.Logger) *API {
+func NewAPI(routes *echo.Group, access Access, history History, editing Editing, b APIBus, limits Limits, m *APIMetrics, log *slog.Logger) *API {
 	return &API{
 		routes:  routes,
 		access:  access,
 		history: history,
+		editing: editing,
 		bus:     b,
 		limits:  limits,
 		metrics: m,
@@ -78,6 +81,9 @@ func (a *API) Needs() []string { return []string{"store", "bus", "message.partit
 func (a *API) Init(registry.Host) error {
 	a.routes.POST("/groups/:groupId/channels/:channelId/messages", a.send)
 	a.routes.GET("/groups/:groupId/channels/:channelId/messages", a.list)
+	a.routes.PATCH("/groups/:groupId/channels/:channelId/messages/:messageId", a.edit)
+	a.routes.DELETE("/groups/:groupId/channels/:channelId/messages/:messageId", a.delete)
+	a.routes.GET("/groups/:groupId/channels/:channelId/messages/:messageId/edits", a.edits)
 	return nil
 }
 
@@ -189,7 +195,7 @@ const (
 
 // list answers a page of history: from After on, or else the latest before Before, always in ascending order.
 func (a *API) list(c echo.Context) error {
-	groupID, channelID, err := a.channel(c)
+	_, channelID, err := a.channel(c)
 	if err != nil {
 		return err
 	}
@@ -198,7 +204,7 @@ func (a *API) list(c echo.Context) error {
 	if err := q.Err(); err != nil {
 		return err
 	}
-	messages, more, err := a.history.Page(c.Request().Context(), groupID, channelID, r)
+	messages, more, err := a.history.Page(c.Request().Context(), web.UserID(c), channelID, r)
 	if err != nil {
 		return err
 	}

@@ -39,6 +39,8 @@ func (f historyFunc) Page(_ context.Context, _, channel int64, r Range) ([]event
 	return f(channel, r)
 }
 
+func (f historyFunc) ByIDs(context.Context, int64, []int64) ([]event.Message, error) { return nil, nil }
+
 func (b *apiBus) Declare(context.Context, ...bus.Queue) error { return nil }
 
 func (b *apiBus) Send(_ context.Context, msg bus.Message) error {
@@ -57,7 +59,7 @@ func serve(t *testing.T, b *apiBus, history History) *web.Server {
 		}
 		return ErrChannelNotFound
 	})
-	api := NewAPI(server.API(), access, history, b, Limits{MaxLength: 10, Partitions: 4}, NewAPIMetrics(nil), discard)
+	api := NewAPI(server.API(), access, history, nil, b, Limits{MaxLength: 10, Partitions: 4}, NewAPIMetrics(nil), discard)
 	require.NoError(t, api.Init(nil))
 	require.NoError(t, api.Start(t.Context()))
 	t.Cleanup(func() { require.NoError(t, api.Stop(context.Background())) })

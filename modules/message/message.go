@@ -24,6 +24,10 @@ import (
 var (
 	// ErrChannelNotFound is a channel that does not exist, or that the sender may not read.
 	ErrChannelNotFound = problem.New(404, "channel_not_found", "There is no such channel.")
+	// ErrMessageNotFound is a message that does not exist, or whose channel the caller may not read.
+	ErrMessageNotFound = problem.New(404, "message_not_found", "There is no such message in this channel.")
+	// ErrMessageDeleted is a message that only a place is left of.
+	ErrMessageDeleted = problem.New(409, "message_deleted", "This message has been deleted.")
 	// ErrNotMember is a sender who has left the group, or the private channel, since the message was accepted.
 	ErrNotMember = problem.New(403, "not_a_member", "You are not a member of this channel any more.")
 	// ErrNotKept is a message that could not be stored for a reason that trying again does not change.
@@ -46,7 +50,18 @@ var hashForm = regexp.MustCompile(`^[A-Za-z0-9_-]{1,` + strconv.Itoa(MaxHash) + 
 
 // Validate checks what a client sends: a hash of its own, and content of at most maxLength characters that is not blank.
 func Validate(content, hash string, maxLength int) error {
-	var fields []problem.Field
+	fields := checkContent(content, maxLength)
+	if !hashForm.MatchString(hash) {
+		fields = append(fields, problem.Field{Field: "hash", Message: fmt.Sprintf("must be 1 to %d characters of A-Z a-z 0-9 _ -", MaxHash)})
+	}
+	if len(fields) > 0 {
+		return problem.Invalid.WithFields(fields...)
+	}
+	return nil
+}
+
+// checkContent says what is wrong with a text.
+func checkContent(content string, maxLength int) (fields []problem.Field) {
 	switch {
 	case strings.TrimSpace(content) == "":
 		fields = append(fields, problem.Field{Field: "content", Message: "must not be blank"})
@@ -57,13 +72,7 @@ func Validate(content, hash string, maxLength int) error {
 	case utf8.RuneCountInString(content) > maxLength:
 		fields = append(fields, problem.Field{Field: "content", Message: fmt.Sprintf("must have at most %d characters", maxLength)})
 	}
-	if !hashForm.MatchString(hash) {
-		fields = append(fields, problem.Field{Field: "hash", Message: fmt.Sprintf("must be 1 to %d characters of A-Z a-z 0-9 _ -", MaxHash)})
-	}
-	if len(fields) > 0 {
-		return problem.Invalid.WithFields(fields...)
-	}
-	return nil
+	return fields
 }
 
 // maxBatch is the most messages that are kept in one transaction. What waits in a

@@ -1,36 +1,6 @@
 package message
 
-import (
-	"parley/app/event"
-	"parley/app/store"
-)
-
-// row is a row of messages.
-type row struct {
-	ID        int64  `json:"-"`
-	ChannelID int64  `json:"channel"`
-	Seq       int64  `json:"seq"`
-	SenderID  int64  `json:"sender"`
-	Hash      string `json:"hash"`
-	Content   string `json:"content"`
-	CreatedAt int64  `json:"at" gorm:"autoCreateTime:false"`
-}
-
-// TableName implements gorm's Tabler.
-func (row) TableName() string { return "messages" }
-
-func (r row) message(groupID int64) event.Message {
-	return event.Message{
-		MessageID: r.ID,
-		GroupID:   groupID,
-		ChannelID: r.ChannelID,
-		Seq:       r.Seq,
-		SenderID:  r.SenderID,
-		Content:   r.Content,
-		Hash:      r.Hash,
-		CreatedAt: event.FromMillis(r.CreatedAt),
-	}
-}
+import "parley/app/store"
 
 // statements are those of the hot path; they differ between the dialects. Lists
 // go in as one JSON parameter, so that a statement's text, and with it its

@@ -294,33 +294,6 @@ func each(tx *gorm.DB, query string, args []any, use func(scanner) error) error 
 	return rows.Err()
 }
 
-// Page reads a part of a channel's history, ascending, and whether there is more of it beyond the page.
-func (s *Store) Page(ctx context.Context, groupID, channelID int64, r Range) ([]event.Message, bool, error) {
-	q := s.db.Read(ctx).Model(&row{}).Where("channel_id = ?", channelID)
-	if r.Before > 0 {
-		q = q.Where("seq < ?", r.Before)
-	}
-	if r.After != fromEnd {
-		q = q.Where("seq > ?", r.After).Order("seq")
-	} else {
-		q = q.Order("seq DESC")
-	}
-	var rows []row
-	if err := q.Limit(r.Limit + 1).Find(&rows).Error; err != nil {
-		return nil, false, store.Map(err)
-	}
-	more := len(rows) > r.Limit
-	rows = rows[:min(len(rows), r.Limit)]
-	if r.After == fromEnd {
-		slices.Reverse(rows)
-	}
-	messages := make([]event.Message, 0, len(rows))
-	for _, m := range rows {
-		messages = append(messages, m.message(groupID))
-	}
-	return messages, more, nil
-}
-
 func encode(v any) (string, error) {
 	data, err := json.Marshal(v)
 	if err != nil {

@@ -57,7 +57,7 @@ func persist(t *testing.T, s *Store, sends ...event.Send) []Outcome {
 
 func all(t *testing.T, s *Store, channel int64) []event.Message {
 	t.Helper()
-	messages, more, err := s.Page(t.Context(), 1, channel, Range{After: 0, Limit: 100_000})
+	messages, more, err := NewReader(s.db).Page(t.Context(), 1, channel, Range{After: 0, Limit: 100_000})
 	require.NoError(t, err)
 	require.False(t, more)
 	return messages
@@ -275,7 +275,7 @@ func TestPage(t *testing.T) {
 			"between":                  {Range{After: 2, Before: 5, Limit: 10}, []int64{3, 4}, false},
 			"before the first":         {Range{After: fromEnd, Before: 1, Limit: 10}, []int64{}, false},
 		} {
-			messages, more, err := s.Page(t.Context(), 1, 1, tc.r)
+			messages, more, err := NewReader(s.db).Page(t.Context(), 1, 1, tc.r)
 			require.NoError(t, err, name)
 			got := []int64{}
 			for _, m := range messages {
@@ -284,7 +284,7 @@ func TestPage(t *testing.T) {
 			require.Equal(t, tc.want, got, name)
 			require.Equal(t, tc.more, more, name)
 		}
-		messages, _, err := s.Page(t.Context(), 1, 2, Range{After: fromEnd, Limit: 5})
+		messages, _, err := NewReader(s.db).Page(t.Context(), 1, 2, Range{After: fromEnd, Limit: 5})
 		require.NoError(t, err)
 		require.NotNil(t, messages, "an empty list is [] in JSON, not null")
 	})
