@@ -122,10 +122,18 @@ type Caller interface {
 	Call(ctx context.Context, msg Message) (Message, error)
 }
 
+// Prober finds out whether anybody listens.
+type Prober interface {
+	// Probe publishes events, in order, as Publish does, and reports of each whether an inbox was bound to its key, and so
+	// got it, at the moment when the bus took it. They are under way together: many take hardly longer than one. It takes no
+	// notice of Also. With an error nothing is known, and any part of msgs may have been published.
+	Probe(ctx context.Context, msgs ...Message) (reached []bool, err error)
+}
+
 // Receiver takes what arrives in an inbox. Its methods are called one at a time, never concurrently.
 type Receiver interface {
 	// Receive handles one event. While it runs, nothing else is received, and a publisher may be waiting
-	// for room in the inbox: so it must never wait for the bus (Bind, Close, Publish, Send, Call).
+	// for room in the inbox: so it must never wait for the bus (Bind, Close, Publish, Probe, Send, Call).
 	// Reply is fine.
 	Receive(ctx context.Context, msg Message)
 	// Reset says that the inbox was lost and has been made again, without any binding: events may have
@@ -154,6 +162,7 @@ type Bus interface {
 	Sender
 	Publisher
 	Caller
+	Prober
 
 	// Reply answers a message received from Call. It does not wait for the caller, and does nothing
 	// if the caller has stopped waiting.

@@ -9,8 +9,8 @@ import (
 	"parley/app/bus"
 )
 
-// Benchmark measures a bus: Send with one and with 64 senders, Publish of single events and of batches, and bindings in
-// batches. open is like Run's.
+// Benchmark measures a bus: Send with one and with 64 senders, Publish of single events and of batches, bindings and probes in
+// batches, and calls. open is like Run's.
 func Benchmark(b *testing.B, open func(b *testing.B) bus.Bus) {
 	b.Run("Send/1", func(b *testing.B) { benchmarkSend(b, open(b), 1) })
 	b.Run("Send/64", func(b *testing.B) { benchmarkSend(b, open(b), 64) })
@@ -18,6 +18,7 @@ func Benchmark(b *testing.B, open func(b *testing.B) bus.Bus) {
 	b.Run("Publish/100", func(b *testing.B) { benchmarkPublish(b, open(b), 100) })
 	b.Run("Bind/1000", func(b *testing.B) { benchmarkBind(b, open(b), 1000, false) })
 	b.Run("Unbind/1000", func(b *testing.B) { benchmarkBind(b, open(b), 1000, true) })
+	b.Run("Probe/200", func(b *testing.B) { benchmarkProbe(b, open(b), 200) })
 	b.Run("Call", func(b *testing.B) { benchmarkCall(b, open(b)) })
 }
 
@@ -145,6 +146,31 @@ func benchmarkBind(b *testing.B, under bus.Bus, size int, unbind bool) {
 		timed(unbind, in.Unbind)
 	}
 	rate(b, b.N*size, "keys")
+}
+
+// benchmarkProbe has every other key be bound.
+func benchmarkProbe(b *testing.B, under bus.Bus, size int) {
+	ctx := begin(b, under)
+	in, err := under.Open(ctx, "bench", &counter{bus: under})
+	if err != nil {
+		b.Fatal(err)
+	}
+	probes := make([]bus.Message, size)
+	for i := range probes {
+		probes[i] = bus.Message{Key: fmt.Sprint("user:", i)}
+		if i%2 == 0 {
+			if err := in.Bind(ctx, probes[i].Key); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	b.ResetTimer()
+	for range b.N {
+		if _, err := under.Probe(ctx, probes...); err != nil {
+			b.Fatal(err)
+		}
+	}
+	rate(b, b.N*size, "probes")
 }
 
 func benchmarkCall(b *testing.B, under bus.Bus) {

@@ -24,7 +24,7 @@ const patience = 30 * time.Second
 // leaves behind open removes by t.Cleanup. The suite stops it.
 func Run(t *testing.T, open func(t *testing.T) bus.Bus) {
 	for _, group := range []map[string]func(*testing.T, opener){
-		workTests, backlogTests, redeliveryTests, handoverTests, eventTests, inboxTests, callTests, lifecycleTests,
+		workTests, backlogTests, redeliveryTests, handoverTests, eventTests, inboxTests, callTests, probeTests, lifecycleTests,
 	} {
 		for name, test := range group {
 			t.Run(name, func(t *testing.T) {

@@ -48,6 +48,8 @@ func requireRefused(t *testing.T, b bus.Bus) {
 	require.ErrorIs(t, b.Publish(timeout(t), event("channel:1", "x")), bus.ErrUnavailable)
 	_, err := b.Call(timeout(t), event("server:1", "x"))
 	require.ErrorIs(t, err, bus.ErrUnavailable)
+	_, err = b.Probe(timeout(t), event("user:1", "x"))
+	require.ErrorIs(t, err, bus.ErrUnavailable)
 	require.ErrorIs(t, b.Reply(timeout(t), bus.Message{ReplyTo: "1 x"}, nil), bus.ErrUnavailable)
 	require.ErrorIs(t, b.Declare(timeout(t), q), bus.ErrUnavailable)
 	_, err = b.Open(timeout(t), "1", &receiver{})

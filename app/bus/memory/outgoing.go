@@ -69,6 +69,30 @@ func (b *Bus) publish(ctx context.Context, msgs []bus.Message) error {
 	return nil
 }
 
+// Probe puts the events into the inboxes bound to their keys, and reports which of them found any.
+func (b *Bus) Probe(ctx context.Context, msgs ...bus.Message) ([]bool, error) {
+	begun := time.Now()
+	reached, err := b.probe(ctx, msgs)
+	b.metrics.Published(begun, len(msgs), err)
+	return reached, err
+}
+
+func (b *Bus) probe(ctx context.Context, msgs []bus.Message) ([]bool, error) {
+	if err := b.alive(ctx); err != nil {
+		return nil, err
+	}
+	reached := make([]bool, len(msgs))
+	for i, msg := range msgs {
+		inboxes := b.bound(msg.Key)
+		msg.ReplyTo = ""
+		if err := deliver(ctx, inboxes, msg); err != nil {
+			return nil, err
+		}
+		reached[i] = len(inboxes) > 0
+	}
+	return reached, nil
+}
+
 // Call puts the question into the inbox bound to its key and waits for the answer.
 func (b *Bus) Call(ctx context.Context, msg bus.Message) (bus.Message, error) {
 	if err := b.begin(ctx); err != nil {

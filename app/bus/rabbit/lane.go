@@ -20,6 +20,7 @@ type lanes struct {
 	work   *lane // incoming
 	events *lane // outgoing, and replies
 	calls  *lane // outgoing, and where replies arrive
+	probes *lane // outgoing
 }
 
 // lane publishes on one channel, with confirms.

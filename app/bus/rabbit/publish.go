@@ -27,7 +27,11 @@ func (b *Bus) openLanes(c *conn) error {
 	if err != nil {
 		return err
 	}
-	c.lanes = &lanes{work: work, events: events, calls: calls}
+	probes, err := newLane(c, true)
+	if err != nil {
+		return err
+	}
+	c.lanes = &lanes{work: work, events: events, calls: calls, probes: probes}
 	if err := b.takeReplies(c, calls.ch); err != nil {
 		return err
 	}
