@@ -6,6 +6,7 @@ package event
 import (
 	"hash/fnv"
 	"strconv"
+	"strings"
 )
 
 // SubscriptionKey is the key on the incoming exchange of requests for a user's groups and channels.
@@ -17,6 +18,9 @@ const WorkersKey = "workers"
 // UserKey is the key of events for every device of one user.
 func UserKey(id int64) string { return "user:" + strconv.FormatInt(id, 10) }
 
+// IsUserKey tells a UserKey from other keys.
+func IsUserKey(key string) bool { return strings.HasPrefix(key, "user:") }
+
 // GroupKey is the key of events for the members of a group.
 func GroupKey(id int64) string { return "group:" + strconv.FormatInt(id, 10) }
 
@@ -25,6 +29,12 @@ func ChannelKey(id int64) string { return "channel:" + strconv.FormatInt(id, 10)
 
 // ServerKey is the key of messages for one socket server.
 func ServerKey(id string) string { return "server:" + id }
+
+// PresenceKey is the key of what becomes of a user's presence, for those servers where somebody watches it.
+func PresenceKey(id int64) string { return "presence:" + strconv.FormatInt(id, 10) }
+
+// PresenceRequestKey is the key on the incoming exchange of what socket servers ask and tell workers about presence.
+const PresenceRequestKey = "presence.request"
 
 // PartitionKey is the key on the incoming exchange of the messages of one partition.
 func PartitionKey(partition int) string { return "group.message." + strconv.Itoa(partition) }

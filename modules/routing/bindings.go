@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+
+	"parley/app/event"
 )
 
 // Binder is the part of an inbox that Bindings drive.
@@ -46,7 +48,7 @@ type ticket struct {
 }
 
 // Bindings count what is wanted and bring the broker in line: 0→1 binds, 1→0
-// unbinds after a delay if it is still 0 then. One goroutine, Run, talks to the
+// unbinds after a delay if it is still 0 then; keys of users are not kept that long. One goroutine, Run, talks to the
 // broker, so that a bind and an unbind of the same key never overtake each
 // other; everybody else changes counts under the lock and waits on tickets.
 type Bindings struct {
@@ -59,6 +61,7 @@ type Bindings struct {
 	keys     map[string]*binding
 	bind     map[string]struct{}  // wanted and not known to be bound
 	linger   []lingering          // keys whose count has fallen to 0, by expiry
+	unused   []lingering          // those that do not linger
 	tickets  map[*ticket]struct{} // not done
 	clock    uint64               // counts bindings made; orders them against Clock readings
 	lifetime uint64               // counts resets: what was learnt in an earlier one is void
@@ -197,7 +200,7 @@ func (b *Bindings) Reset() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.lifetime++
-	b.linger = nil
+	b.linger, b.unused = nil, nil
 	for key, k := range b.keys {
 		b.set(k, absent)
 		k.waiters = nil
@@ -305,12 +308,19 @@ func (b *Bindings) takeUnused() (keys []string, lifetime uint64, due time.Time) 
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := time.Now()
-	for len(b.linger) > 0 && len(keys) < bindBatch {
-		next := b.linger[0]
+	for len(keys) < bindBatch {
+		list := &b.unused
+		if len(*list) == 0 {
+			list = &b.linger
+		}
+		if len(*list) == 0 {
+			break
+		}
+		next := (*list)[0]
 		if next.expires.After(now) {
 			return keys, b.lifetime, next.expires
 		}
-		b.linger = b.linger[1:]
+		*list = (*list)[1:]
 		k := b.keys[next.key]
 		if k == nil || k.count > 0 || !k.expires.Equal(next.expires) {
 			continue // wanted again, or again unused since later
@@ -373,9 +383,18 @@ func (b *Bindings) doubt(keys []string) {
 	}
 }
 
-// letLinger has a key that nobody wants looked at after the delay.
+// lingers says whether a key stays bound for a while when nobody needs it any more. That of a user does not: others see from
+// its bindings whether a user is connected.
+func lingers(key string) bool { return !event.IsUserKey(key) }
+
+// letLinger has a key that nobody wants looked at after the delay, or at once.
 func (b *Bindings) letLinger(key string, k *binding) {
-	k.expires = time.Now().Add(b.delay)
+	k.expires = time.Now()
+	if !lingers(key) {
+		b.unused = append(b.unused, lingering{key, k.expires})
+		return
+	}
+	k.expires = k.expires.Add(b.delay)
 	b.linger = append(b.linger, lingering{key, k.expires})
 }
 

@@ -3,9 +3,11 @@ package routing
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -177,6 +179,34 @@ func TestResetBindsWhatIsWantedNow(t *testing.T) {
 	})
 }
 
+func TestUnbindsUsersAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBroker(6)
+		bindings := start(t, b)
+		<-bindings.Acquire("user:1", "user:2", "channel:1")
+		bindings.Acquire("user:2")
+		bindings.Release("channel:1", "user:1", "user:2")
+		<-time.After(time.Second)
+		require.False(t, b.has("user:1"))
+		require.True(t, b.has("user:2"), "needed once more")
+		require.True(t, b.has("channel:1"), "lingers")
+
+		<-bindings.Acquire("user:1")
+		bindings.Release("user:1")
+		<-bindings.Acquire("user:1")
+		<-time.After(time.Second)
+		require.True(t, b.has("user:1"), "gone and back at the same moment")
+
+		b.set(1)
+		bindings.Release("user:1")
+		<-time.After(time.Minute)
+		b.set(0)
+		<-time.After(10 * time.Second)
+		require.False(t, b.has("user:1"), "tried again")
+	})
+}
+
 func TestReleasingTooOftenIsHarmless(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -196,7 +226,9 @@ type op struct {
 }
 
 func drawOps(rt *rapid.T) []op {
-	key := rapid.Custom(func(rt *rapid.T) string { return fmt.Sprintf("channel:%d", rapid.IntRange(0, 5).Draw(rt, "key")) })
+	key := rapid.Custom(func(rt *rapid.T) string {
+		return rapid.SampledFrom([]string{"channel:", "user:"}).Draw(rt, "of") + strconv.Itoa(rapid.IntRange(0, 2).Draw(rt, "key"))
+	})
 	return rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) op {
 		return op{
 			kind: rapid.SampledFrom([]string{"connect", "connect", "connect", "disconnect", "disconnect", "wait", "wait", "reset", "fail", "heal"}).Draw(rt, "kind"),
@@ -215,7 +247,7 @@ func TestNoWantedKeyIsEverLeftUnbound(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			b := newBroker(seed)
 			bindings := start(t, b)
-			m := &model{t: t, broker: b, bindings: bindings}
+			m := &model{t: t, broker: b, bindings: bindings, gone: make(map[string]bool)}
 			for _, o := range ops {
 				m.apply(o)
 			}
@@ -231,6 +263,8 @@ type model struct {
 	bindings *Bindings
 	open     []*holder
 	resets   int
+	gone     map[string]bool // keys of users that nobody needs
+	failing  bool
 }
 
 type holder struct {
@@ -244,15 +278,22 @@ func (m *model) apply(o op) {
 	switch o.kind {
 	case "connect":
 		m.open = append(m.open, &holder{keys: o.keys, bound: m.bindings.Acquire(o.keys...)})
+		for _, key := range o.keys {
+			delete(m.gone, key)
+		}
 	case "disconnect":
 		if len(m.open) > 0 {
-			m.bindings.Release(m.open[0].keys...)
-			m.open = m.open[1:]
+			m.release(m.open[0].keys)
 		}
 	case "wait":
 		<-time.After(o.wait)
 		synctest.Wait()
 		m.check()
+		if !m.failing && o.wait > 10*time.Second { // longer than the broker is given a rest
+			for key, gone := range m.gone {
+				require.False(m.t, gone && m.broker.has(key), "%s must not linger", key)
+			}
+		}
 	case "reset":
 		synctest.Wait() // promises made before the reset are void after it: take note of them first
 		m.check()
@@ -260,9 +301,21 @@ func (m *model) apply(o op) {
 		m.bindings.Reset()
 		m.resets++
 	case "fail":
+		m.failing = true
 		m.broker.set(0.7)
 	case "heal":
+		m.failing = false
 		m.broker.set(0)
+	}
+}
+
+// release has the oldest holder go.
+func (m *model) release(keys []string) {
+	m.bindings.Release(keys...)
+	m.open = m.open[1:]
+	for _, key := range keys {
+		needed := slices.ContainsFunc(m.open, func(h *holder) bool { return slices.Contains(h.keys, key) })
+		m.gone[key] = strings.HasPrefix(key, "user:") && !needed
 	}
 }
 

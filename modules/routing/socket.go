@@ -2,6 +2,7 @@ package routing
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"time"
@@ -42,6 +43,8 @@ type Router struct {
 
 	subscriptions Subscriptions
 	handlers      map[string]func(context.Context, bus.Message)
+	listeners     map[string]func(key string, payload json.RawMessage)
+	resets        []func()
 	inbox         bus.Inbox
 	emitted       watermarks // of channels' messages; touched by the receiving goroutine alone
 	host          registry.Host
@@ -51,14 +54,15 @@ type Router struct {
 // Unused keys stay bound for unbindDelay.
 func NewRouter(id string, inboxes Inboxes, rooms Rooms, unbindDelay time.Duration, m *Metrics, log *slog.Logger) *Router {
 	return &Router{
-		id:       id,
-		inboxes:  inboxes,
-		rooms:    rooms,
-		bindings: NewBindings(unbindDelay, m, log.With("component", "routing.socket")),
-		metrics:  m,
-		log:      log.With("component", "routing.socket"),
-		handlers: make(map[string]func(context.Context, bus.Message)),
-		emitted:  newWatermarks(watermarksKept),
+		id:        id,
+		inboxes:   inboxes,
+		rooms:     rooms,
+		bindings:  NewBindings(unbindDelay, m, log.With("component", "routing.socket")),
+		metrics:   m,
+		log:       log.With("component", "routing.socket"),
+		handlers:  make(map[string]func(context.Context, bus.Message)),
+		listeners: make(map[string]func(string, json.RawMessage)),
+		emitted:   newWatermarks(watermarksKept),
 	}
 }
 
@@ -74,6 +78,14 @@ func (r *Router) Subscribe(s Subscriptions) { r.subscriptions = s }
 // Handle has messages of a type, other than events for clients, handled by h, which
 // must not wait for the bus. Call it before Start.
 func (r *Router) Handle(typ string, h func(context.Context, bus.Message)) { r.handlers[typ] = h }
+
+// Overhear has h told of an event for clients, once for each key, before they are. h must not wait for the bus. Call it before Start.
+func (r *Router) Overhear(event string, h func(key string, payload json.RawMessage)) {
+	r.listeners[event] = h
+}
+
+// OnReset has h called, after the Subscriptions, when the inbox was lost with its bindings. Call it before Start.
+func (r *Router) OnReset(h func()) { r.resets = append(r.resets, h) }
 
 // Name implements registry.Module.
 func (r *Router) Name() string { return "routing.socket" }
@@ -124,8 +136,12 @@ func (r *Router) Receive(ctx context.Context, msg bus.Message) {
 		handle(ctx, msg)
 		return
 	}
-	if msg.Type == event.TypePosted {
+	switch msg.Type {
+	case event.TypePosted:
 		r.deliver(msg)
+		return
+	case event.TypeBundle:
+		r.unbundle(msg)
 		return
 	}
 	e, err := event.Decode[event.Emit](msg, event.TypeEmit)
@@ -162,11 +178,30 @@ func (r *Router) deliver(msg bus.Message) {
 	}
 }
 
+// unbundle hands each of the events to those of its users who are here.
+func (r *Router) unbundle(msg bus.Message) {
+	b, err := event.Decode[event.Bundle](msg, event.TypeBundle)
+	if err != nil {
+		r.log.Error("events could not be read and are skipped", "key", msg.Key, "error", err)
+		return
+	}
+	for _, e := range b.Events {
+		r.metrics.events.WithLabelValues(e.Event).Inc()
+		frame := socket.NewFrame(e.Event, e.Payload)
+		for _, id := range e.Users {
+			r.rooms.Broadcast(event.UserKey(id), frame, "")
+		}
+	}
+}
+
 // Reset implements bus.Receiver: bindings are made again from what is wanted then. What has been emitted stays known, as workers
 // publish again what the broker had not confirmed.
 func (r *Router) Reset(context.Context) {
 	r.bindings.Reset()
 	r.subscriptions.Reset()
+	for _, told := range r.resets {
+		told()
+	}
 }
 
 func (r *Router) emit(room string, e event.Emit) {
@@ -174,6 +209,9 @@ func (r *Router) emit(room string, e event.Emit) {
 		return
 	}
 	r.metrics.events.WithLabelValues(e.Event).Inc()
+	if overhear := r.listeners[e.Event]; overhear != nil {
+		overhear(room, e.Payload)
+	}
 	except := ""
 	if e.ExceptUser != 0 {
 		except = event.UserKey(e.ExceptUser)

@@ -99,6 +99,13 @@ func TestRouterBringsEventsToTheRoomOfTheirKey(t *testing.T) {
 	router.Subscribe(s)
 	asked := make(chan bus.Message, 1)
 	router.Handle(event.TypeFence, func(_ context.Context, msg bus.Message) { asked <- msg })
+	var overheard []string
+	router.Overhear("D", func(key string, payload json.RawMessage) { overheard = append(overheard, key+string(payload)) })
+	lost := 0
+	router.OnReset(func() {
+		require.Equal(t, 1, s.resets, "told before")
+		lost++
+	})
 
 	ctx, cancel := context.WithCancel(context.Background())
 	h := &taskHost{ctx: ctx}
@@ -140,6 +147,8 @@ func TestRouterBringsEventsToTheRoomOfTheirKey(t *testing.T) {
 
 	router.Reset(t.Context())
 	require.Equal(t, 1, s.resets)
+	require.Equal(t, 1, lost)
+	require.Equal(t, []string{"user:2{}"}, overheard)
 	first, second := NewServerID(), NewServerID()
 	require.NotEqual(t, first, second)
 }
