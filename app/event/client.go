@@ -21,6 +21,12 @@ const (
 	ChannelUpdated = "CHANNEL_UPDATED"
 	ChannelDeleted = "CHANNEL_DELETED"
 
+	// MessageDelivered and MessageRead are sent by clients.
+	MessageDelivered = "MESSAGE_DELIVERED"
+	MessageRead      = "MESSAGE_READ"
+	MessageStatus    = "GROUP_MESSAGE_STATUS"
+	ReadCursor       = "READ_CURSOR"
+
 	// Typing is sent by clients, too.
 	Typing = "TYPING"
 

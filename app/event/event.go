@@ -11,10 +11,12 @@ import (
 const (
 	TypeSend     = "message.send"          // incoming: Send
 	TypeAnnounce = "announce"              // incoming: events to be published in a partition's order, see Announce
+	TypeReceipts = "receipts"              // incoming: Receipts
 	TypeRequest  = "subscription.request"  // incoming: SubscriptionRequest
 	TypeSnapshot = "subscription.snapshot" // outgoing, to one server: Snapshots
 	TypeEmit     = "emit"                  // outgoing: Emit
 	TypePosted   = "posted"                // outgoing: Posted, one or several messages of one channel
+	TypeBundle   = "bundle"                // outgoing: Bundle
 	TypeFence    = "fence"                 // outgoing, to one server, answered: Fence
 	TypePresence = "worker.presence"       // outgoing, to all workers: Presence
 )

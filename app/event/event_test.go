@@ -54,8 +54,14 @@ func samples(t *testing.T) map[string]bus.Message {
 		"change-group":    must(NewEmit(GroupKey(2), Emit{Event: GroupRemoved, Change: &Change{Kind: GroupDeleted, GroupID: 2, Version: 9}}, nil)),
 		"change-disabled": must(NewEmit(UserKey(5), Emit{Change: &Change{Kind: UserDisabled, UserID: 5}}, nil)),
 		"announce":        must(Announce(7, must(NewEmit(ChannelKey(3), Emit{Event: MessageDeleted}, Deleted{GroupID: 2, ChannelID: 3, MessageID: 1, Seq: 4, DeletedBy: 5, DeletedAt: moment})))),
-		"fence":           must(Encode(ServerKey("host-1"), TypeFence, Fence{UserID: 5})),
-		"presence":        must(Encode(WorkersKey, TypePresence, Presence{WorkerID: "host-1", State: WorkerHello})),
+		"receipts": must(Encode(PartitionKey(7), TypeReceipts, Receipts{ChannelID: 3, Users: []Receipt{
+			{UserID: 5, Delivered: 4, Read: 2, At: moment}, {UserID: 6, Delivered: 4, At: moment},
+		}})),
+		"bundle": must(NewBundle(Bundle{Events: []BundledEvent{
+			{Users: []int64{5, 6}, Event: MessageStatus, Payload: []byte(`{"any":1}`)}, {Users: []int64{6, 7}, Event: ReadCursor, Payload: []byte(`{}`)},
+		}})),
+		"fence":    must(Encode(ServerKey("host-1"), TypeFence, Fence{UserID: 5})),
+		"presence": must(Encode(WorkersKey, TypePresence, Presence{WorkerID: "host-1", State: WorkerHello})),
 	}
 }
 
@@ -194,6 +200,8 @@ func FuzzDecode(f *testing.F) {
 			rest = next
 		}
 		again[Presence](t, TypePresence, body)
+		again[Receipts](t, TypeReceipts, body)
+		again[Bundle](t, TypeBundle, body)
 		events, err := Announced(bus.Message{Key: "k", Type: TypeAnnounce, Body: body})
 		for _, e := range events {
 			require.True(t, err != nil || e.Key != "")
