@@ -27,6 +27,11 @@ const (
 	MessageStatus    = "GROUP_MESSAGE_STATUS"
 	ReadCursor       = "READ_CURSOR"
 
+	PersonalSent    = "PERSONAL_MESSAGE_SENT"
+	PersonalReceive = "PERSONAL_MESSAGE_RECEIVE"
+	PersonalStatus  = "PERSONAL_MESSAGE_STATUS"
+	PersonalFailed  = "PERSONAL_MESSAGE_FAILED"
+
 	// Typing is sent by clients, too.
 	Typing = "TYPING"
 
