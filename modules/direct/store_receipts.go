@@ -1,0 +1,201 @@
+package direct
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"gorm.io/gorm"
+
+	"parley/app/event"
+	"parley/app/store"
+)
+
+// Progress is how far somebody has got, where receipts say something new, or what those say that are handled for a second time.
+type Progress struct {
+	ReaderID, OtherID int64
+	Position          // of the reader
+	Unread            int64
+
+	DeliveredTold, ReadTold bool // which of it is to be told
+}
+
+// mark is how far a receipt says that its reader has got.
+type mark struct{ seq, at int64 }
+
+// report is what the receipts of one reader in one chat say together.
+type report struct {
+	direction       // from the reader
+	delivered, read mark
+}
+
+// merge puts together what the receipts of a batch say: of those that reach equally far, the first one counts.
+func merge(receipts []event.DirectReceipt) []*report {
+	var reports []*report
+	open := make(map[direction]*report, len(receipts))
+	for _, r := range receipts {
+		d := direction{r.ReaderID, r.OtherID}
+		p := open[d]
+		if p == nil {
+			p = &report{direction: d}
+			open[d] = p
+			reports = append(reports, p)
+		}
+		m := mark{r.Seq, r.At.UnixMilli()}
+		if r.Status == Read && m.seq > p.read.seq {
+			p.read = m
+		}
+		if m.seq > p.delivered.seq { // what is read has been delivered
+			p.delivered = m
+		}
+	}
+	return reports
+}
+
+// advance moves a position on, as far as there are messages, and never back. It returns whether that is to be told: it has moved, or this
+// is the receipt that has moved it, which comes again if its events could not be published.
+func (m mark) advance(seq, at *int64, last int64) (told bool) {
+	reached := min(m.seq, last)
+	if reached > *seq {
+		*seq, *at = reached, m.at
+		return true
+	}
+	return reached > 0 && reached == *seq && m.at == *at
+}
+
+// Receive takes receipts and returns what is to be told of them, in the order of the first receipt of each reader in each chat. It can be
+// repeated. Receipts of those who have no chat are ignored.
+func (s *Store) Receive(ctx context.Context, receipts []event.DirectReceipt) ([]Progress, error) {
+	reports := merge(receipts)
+	var progress []Progress
+	err := s.db.Write(ctx, func(tx *gorm.DB) (err error) {
+		progress, err = s.receive(tx, reports)
+		return err
+	})
+	return progress, err
+}
+
+func (s *Store) receive(tx *gorm.DB, reports []*report) ([]Progress, error) {
+	pairs := make([]pair, 0, len(reports))
+	for _, r := range reports {
+		pairs = append(pairs, pairOf(r.from, r.to))
+	}
+	chats, err := s.lock(tx, pairs)
+	if err != nil {
+		return nil, fmt.Errorf("lock chats: %w", err)
+	}
+	type move struct {
+		*side
+		Progress
+	}
+	var (
+		moves   []*move
+		changed = make(map[int64]*chat)
+		ranges  list[rangeJSON]
+	)
+	for _, r := range reports {
+		c := chats[pairOf(r.from, r.to)]
+		if c == nil {
+			continue
+		}
+		mine := c.side(r.from)
+		before := *mine
+		m := &move{side: mine, Progress: Progress{ReaderID: r.from, OtherID: r.to}}
+		m.DeliveredTold = r.delivered.advance(&mine.delivered, &mine.deliveredAt, c.last)
+		m.ReadTold = r.read.advance(&mine.read, &mine.readAt, c.last)
+		if !m.DeliveredTold && !m.ReadTold {
+			continue
+		}
+		switch {
+		case mine.read == before.read || mine.unread == 0:
+		case mine.read == c.last:
+			mine.unread = 0
+		default:
+			ranges = append(ranges, rangeJSON{len(moves), c.id, r.from, before.read, mine.read})
+		}
+		moves = append(moves, m)
+		if *mine != before {
+			changed[c.id] = c
+		}
+	}
+	if err := s.count(tx, ranges, func(i int, n int64) { moves[i].unread -= n }); err != nil {
+		return nil, fmt.Errorf("count what was read: %w", err)
+	}
+	if err := s.save(tx, slices.Collect(maps.Values(changed))); err != nil {
+		return nil, fmt.Errorf("write positions: %w", err)
+	}
+	progress := make([]Progress, 0, len(moves))
+	for _, m := range moves {
+		m.Position, m.Unread = m.position(), m.unread
+		progress = append(progress, m.Progress)
+	}
+	return progress, nil
+}
+
+// rangeJSON is a part of a chat in which the other one's messages are counted.
+type rangeJSON struct {
+	Index  int   `json:"i"`
+	Chat   int64 `json:"chat"`
+	Reader int64 `json:"reader"`
+	After  int64 `json:"after"`
+	Upto   int64 `json:"upto"`
+}
+
+// count tells how many messages in each range are the other one's.
+func (s *Store) count(tx *gorm.DB, ranges list[rangeJSON], use func(i int, n int64)) error {
+	if len(ranges) == 0 {
+		return nil
+	}
+	return each(tx, s.sql.count, []any{ranges}, func(scan scanner) error {
+		var (
+			i int
+			n int64
+		)
+		if err := scan(&i, &n); err != nil {
+			return err
+		}
+		use(i, n)
+		return nil
+	})
+}
+
+// save writes chats that are locked.
+func (s *Store) save(tx *gorm.DB, chats []*chat) error {
+	if len(chats) == 0 {
+		return nil
+	}
+	entries := make(list[chatJSON], 0, len(chats))
+	for _, c := range chats {
+		entries = append(entries, c.json())
+	}
+	data, err := entries.encode()
+	if err != nil {
+		return err
+	}
+	return tx.Exec(s.sql.save, data).Error
+}
+
+// Reach is how far a user may be said to have got in the chat with another one: what is asked for, within what was said
+// and not before what is read. It fails with ErrChatNotFound.
+func (s *Store) Reach(ctx context.Context, userID, otherID, seq int64) (int64, error) {
+	c, err := s.chat(ctx, pairOf(userID, otherID))
+	if err != nil {
+		return 0, err
+	}
+	if c == nil {
+		return 0, ErrChatNotFound
+	}
+	return max(min(seq, c.last), c.side(userID).read), nil
+}
+
+// chat reads a chat; nil is one in which nothing was said.
+func (s *Store) chat(ctx context.Context, p pair) (*chat, error) {
+	var found *chat
+	err := each(s.db.Read(ctx), "SELECT "+chatColumns+" FROM direct_chats c WHERE c.low_id = ? AND c.high_id = ?", []any{p.low, p.high},
+		func(scan scanner) error {
+			found = &chat{}
+			return found.scan(scan)
+		})
+	return found, store.Map(err)
+}

@@ -1,0 +1,158 @@
+package direct
+
+import (
+	"context"
+	"fmt"
+
+	"parley/app/bus"
+	"parley/app/event"
+	"parley/app/problem"
+)
+
+// Keeper keeps messages.
+type Keeper interface {
+	Persist(ctx context.Context, sends []event.DirectSend) ([]Outcome, error)
+}
+
+// Sends handles the personal messages among what travels through a partition. What comes again finds its rows, writes nothing and is
+// told again.
+type Sends struct{ keeper Keeper }
+
+// NewSends returns what handles messages of event.TypeDirectSend.
+func NewSends(k Keeper) *Sends { return &Sends{k} }
+
+// Handle keeps messages and returns what their senders and receivers are told, in the order of their chats' numbers.
+func (h *Sends) Handle(ctx context.Context, msgs []bus.Message) ([]bus.Message, error) {
+	sends, err := decode[event.DirectSend](msgs, event.TypeDirectSend)
+	if err != nil {
+		return nil, err
+	}
+	outcomes, err := h.keeper.Persist(ctx, sends)
+	if err != nil {
+		return nil, fmt.Errorf("keep personal messages: %w", err)
+	}
+	var out events
+	for i, o := range outcomes {
+		if o.Refused != nil {
+			out.failure(sends[i], o.Refused)
+			continue
+		}
+		m := o.Message
+		out.emit(m.SenderID, event.PersonalSent, m)
+		if m.ReceiverID != m.SenderID {
+			out.emit(m.ReceiverID, event.PersonalReceive, m)
+		}
+	}
+	return out.msgs, out.err
+}
+
+// GaveUp tells the sender that its message is not kept. What cannot be read names nobody who could be told.
+func (h *Sends) GaveUp(_ context.Context, msg bus.Message) ([]bus.Message, error) {
+	s, err := event.Decode[event.DirectSend](msg, event.TypeDirectSend)
+	if err != nil {
+		return nil, nil //nolint:nilerr // see above
+	}
+	var out events
+	out.failure(s, ErrNotKept)
+	return out.msgs, out.err
+}
+
+// Receiver takes receipts.
+type Receiver interface {
+	Receive(ctx context.Context, receipts []event.DirectReceipt) ([]Progress, error)
+}
+
+// Receipts handles the receipts of personal chats among what travels through a partition.
+type Receipts struct {
+	receiver Receiver
+	metrics  *WorkerMetrics
+}
+
+// NewReceipts returns what handles messages of event.TypeDirectReceipt.
+func NewReceipts(r Receiver, m *WorkerMetrics) *Receipts { return &Receipts{r, m} }
+
+// status is the payload of PERSONAL_MESSAGE_STATUS: all messages up to one have got so far with a user.
+type status struct {
+	UserID  int64       `json:"userId"`
+	Status  string      `json:"status"`
+	UpToSeq int64       `json:"upToSeq"`
+	At      *event.Time `json:"at"`
+}
+
+// cursor is the payload of READ_CURSOR for a personal chat.
+type cursor struct {
+	UserID  int64 `json:"userId"`
+	ReadSeq int64 `json:"readSeq"`
+	Unread  int64 `json:"unread"`
+}
+
+// Handle keeps how far readers have got, and returns what those who wrote and the readers' own devices are told.
+func (h *Receipts) Handle(ctx context.Context, msgs []bus.Message) ([]bus.Message, error) {
+	receipts, err := decode[event.DirectReceipt](msgs, event.TypeDirectReceipt)
+	if err != nil {
+		return nil, err
+	}
+	progress, err := h.receiver.Receive(ctx, receipts)
+	if err != nil {
+		return nil, fmt.Errorf("keep receipts of personal chats: %w", err)
+	}
+	h.metrics.receipts.Add(float64(len(receipts)))
+	var out events
+	for _, p := range progress {
+		read := p.ReadTold && p.OtherID != p.ReaderID
+		// What is read has been delivered, and need not be told twice.
+		if p.DeliveredTold && p.OtherID != p.ReaderID && !(read && p.DeliveredSeq == p.ReadSeq) {
+			out.emit(p.OtherID, event.PersonalStatus, status{p.ReaderID, Delivered, p.DeliveredSeq, p.DeliveredAt})
+		}
+		if read {
+			out.emit(p.OtherID, event.PersonalStatus, status{p.ReaderID, Read, p.ReadSeq, p.ReadAt})
+		}
+		if p.ReadTold {
+			out.emit(p.ReaderID, event.ReadCursor, cursor{p.OtherID, p.ReadSeq, p.Unread})
+		}
+	}
+	return out.msgs, out.err
+}
+
+// GaveUp tells nobody: a later receipt says the same.
+func (h *Receipts) GaveUp(context.Context, bus.Message) ([]bus.Message, error) { return nil, nil }
+
+func decode[T any](msgs []bus.Message, typ string) ([]T, error) {
+	all := make([]T, 0, len(msgs))
+	for _, msg := range msgs {
+		body, err := event.Decode[T](msg, typ)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, body)
+	}
+	return all, nil
+}
+
+// events collects what is published, up to the first error.
+type events struct {
+	msgs []bus.Message
+	err  error
+}
+
+func (e *events) emit(userID int64, name string, payload any) {
+	if e.err != nil {
+		return
+	}
+	var msg bus.Message
+	if msg, e.err = event.NewEmit(event.UserKey(userID), event.Emit{Event: name}, payload); e.err == nil {
+		e.msgs = append(e.msgs, msg)
+	}
+}
+
+// failed is the payload of PERSONAL_MESSAGE_FAILED.
+type failed struct {
+	Hash   string `json:"hash"`
+	UserID int64  `json:"userId"` // to whom it was to go
+	Code   string `json:"code"`
+	Detail string `json:"detail"`
+}
+
+func (e *events) failure(s event.DirectSend, p *problem.Problem) {
+	e.emit(s.SenderID, event.PersonalFailed, failed{s.Hash, s.ReceiverID, p.Code, p.Explain()})
+}
