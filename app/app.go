@@ -152,7 +152,7 @@ func (s *server) workers() []registry.Module {
 	return []registry.Module{
 		sharer,
 		message.NewWorker(message.NewCommitter(s.messages(metrics)), s.bus, sharer, s.cfg.Message.Partitions, metrics, s.log),
-		subscription.NewWorker(subscription.NewStore(s.store), s.bus, subscription.NewWorkerMetrics(s.metrics), s.log),
+		subscription.NewWorker(subscription.NewStore(s.store), s.bus, s.cfg.Message.Partitions, subscription.NewWorkerMetrics(s.metrics), s.log),
 	}
 }
 

@@ -84,6 +84,8 @@ type Snapshots struct {
 	Users     []Snapshot `json:"users"`
 	// Groups are those that the users are members of, each once.
 	Groups []SnapshotGroup `json:"groups"`
+	// Partitions is how many there are, for a server that sends to them. 0: not told.
+	Partitions int `json:"partitions,omitempty"`
 }
 
 // Snapshot is what one user may hear: of its groups the public channels, and some private ones.

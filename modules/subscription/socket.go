@@ -66,6 +66,8 @@ type Hub struct {
 	due      []*user                      // snapshots are to be asked for, as soon as the request before is sent
 	round    int64                        // numbers requests
 	draining bool
+	// partitions is how many there are, as workers have told; 0: they have not yet.
+	partitions int
 }
 
 // NewHub makes the component "subscription.socket".
@@ -85,6 +87,13 @@ func NewHub(serverID string, server Server, tokens Verifier, b Bus, bindings Bin
 		sets:     make(map[int64]*set),
 		versions: make(map[int64]int64),
 	}
+}
+
+// Partitions is how many partitions of channels there are; 0 before anybody has been subscribed.
+func (h *Hub) Partitions() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.partitions
 }
 
 // Name implements registry.Module.

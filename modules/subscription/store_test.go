@@ -90,7 +90,7 @@ func TestWorkerAnswersEachRequest(t *testing.T) {
 	storetest.Run(t, func(t *testing.T, db *store.Store) {
 		s := openStore(t, db)
 		p := &published{}
-		w := NewWorker(s, p, NewWorkerMetrics(nil), discard)
+		w := NewWorker(s, p, 16, NewWorkerMetrics(nil), discard)
 		var batch []bus.Message
 		for i, r := range []event.SubscriptionRequest{{UserID: 1, ServerID: "a"}, {UserID: 2, Also: []int64{1, 3, 99}, ServerID: "b"}, {UserID: 4, ServerID: "b"}} {
 			r.RequestID = int64(i + 1)

@@ -130,6 +130,9 @@ func (h *Hub) Snapshot(_ context.Context, msg bus.Message) {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if all.Partitions > 0 {
+		h.partitions = all.Partitions
+	}
 	groups := make(map[int64]membership, len(all.Groups))
 	for _, g := range all.Groups {
 		slices.Sort(g.Channels)

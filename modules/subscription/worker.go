@@ -23,16 +23,17 @@ type WorkerBus interface {
 
 // Worker answers the socket servers' requests for snapshots.
 type Worker struct {
-	store   *Store
-	bus     WorkerBus
-	metrics *WorkerMetrics
-	log     *slog.Logger
-	host    registry.Host
+	store      *Store
+	bus        WorkerBus
+	partitions int
+	metrics    *WorkerMetrics
+	log        *slog.Logger
+	host       registry.Host
 }
 
-// NewWorker makes the component "subscription.worker".
-func NewWorker(s *Store, b WorkerBus, m *WorkerMetrics, log *slog.Logger) *Worker {
-	return &Worker{store: s, bus: b, metrics: m, log: log.With("component", "subscription.worker")}
+// NewWorker makes the component "subscription.worker". Socket servers learn from it how many partitions there are.
+func NewWorker(s *Store, b WorkerBus, partitions int, m *WorkerMetrics, log *slog.Logger) *Worker {
+	return &Worker{store: s, bus: b, partitions: partitions, metrics: m, log: log.With("component", "subscription.worker")}
 }
 
 // Name implements registry.Module.
@@ -84,7 +85,9 @@ func (w *Worker) Work(ctx context.Context, batch []bus.Message) error {
 	}
 	answers := make([]bus.Message, 0, len(requests))
 	for _, r := range requests {
-		msg, err := event.Encode(event.ServerKey(r.ServerID), event.TypeSnapshot, answer(r, found, groups))
+		a := answer(r, found, groups)
+		a.Partitions = w.partitions
+		msg, err := event.Encode(event.ServerKey(r.ServerID), event.TypeSnapshot, a)
 		if err != nil {
 			return err
 		}
