@@ -62,6 +62,17 @@ func samples(t *testing.T) map[string]bus.Message {
 			{Users: []int64{5, 6}, Event: MessageStatus, Payload: []byte(`{"any":1}`)}, {Users: []int64{6, 7}, Event: ReadCursor, Payload: []byte(`{}`)},
 		}})),
 		"fence":    must(Encode(ServerKey("host-1"), TypeFence, Fence{UserID: 5})),
+		"presence-ask": must(Encode(PresenceRequestKey, TypePresenceAsk, PresenceAsk{
+			ServerID: "host-1", RequestID: 6, Asks: []PresenceWish{{ViewerID: 5, UserIDs: []int64{8, 9}}},
+		})),
+		"presence-known": must(Encode(ServerKey("host-1"), TypePresenceKnown, PresenceKnown{
+			RequestID: 6, Answers: [][]LastSeen{{{UserID: 8, SeenAt: moment.UnixMilli()}, {UserID: 9}}, {}},
+		})),
+		"presence-seen":  must(Encode(PresenceRequestKey, TypePresenceSeen, PresenceSeen{Users: []LastSeen{{UserID: 8, SeenAt: moment.UnixMilli()}}})),
+		"presence-probe": must(Encode(UserKey(8), TypePresenceProbe, PresenceProbe{UserID: 8, ServerID: "host-1"})),
+		"presence-states": must(Encode(PresenceKey(8), TypePresenceStates, PresenceStates{ServerID: "host-1", Users: []UserPresence{
+			{UserID: 8, State: UserOnline}, {UserID: 9, State: UserOffline, SeenAt: moment.UnixMilli()},
+		}})),
 		"presence": must(Encode(WorkersKey, TypePresence, Presence{WorkerID: "host-1", State: WorkerHello})),
 	}
 }
@@ -201,6 +212,11 @@ func FuzzDecode(f *testing.F) {
 			rest = next
 		}
 		again[Presence](t, TypePresence, body)
+		again[PresenceAsk](t, TypePresenceAsk, body)
+		again[PresenceKnown](t, TypePresenceKnown, body)
+		again[PresenceSeen](t, TypePresenceSeen, body)
+		again[PresenceProbe](t, TypePresenceProbe, body)
+		again[PresenceStates](t, TypePresenceStates, body)
 		again[Receipts](t, TypeReceipts, body)
 		again[Bundle](t, TypeBundle, body)
 		events, err := Announced(bus.Message{Key: "k", Type: TypeAnnounce, Body: body})
