@@ -29,15 +29,27 @@ const jsInstall = 10 * time.Minute
 // pollPause is the time between two looks at something that happens elsewhere.
 const pollPause = 20 * time.Millisecond
 
-// jsModules is the folder with the official client's modules, in the versions that js/package-lock.json names. It is made once and kept
-// in the user's cache.
-var jsModules = sync.OnceValues(func() (string, error) {
+// jsFolder has the programs of these tests, and jsExamples those that docs/clients.md shows.
+const (
+	jsFolder   = "js"
+	jsExamples = "../../docs/examples"
+)
+
+// jsModules are the folders with the modules that the programs of a folder need.
+var jsModules = map[string]func() (string, error){
+	jsFolder:   sync.OnceValues(func() (string, error) { return modulesOf(jsFolder) }),
+	jsExamples: sync.OnceValues(func() (string, error) { return modulesOf(jsExamples) }),
+}
+
+// modulesOf is the folder with the modules in the versions that a folder's package-lock.json names. It is made once and kept in the
+// user's cache.
+func modulesOf(programs string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), jsInstall)
 	defer cancel()
 	if err := needNode(ctx); err != nil {
 		return "", err
 	}
-	lock, err := os.ReadFile(filepath.Join("js", "package-lock.json"))
+	lock, err := os.ReadFile(filepath.Join(programs, "package-lock.json"))
 	if err != nil {
 		return "", err
 	}
@@ -51,8 +63,8 @@ var jsModules = sync.OnceValues(func() (string, error) {
 	if _, err := os.Stat(modules); err == nil {
 		return modules, nil
 	}
-	return modules, fetchModules(ctx, folder)
-})
+	return modules, fetchModules(ctx, programs, folder)
+}
 
 // needNode makes sure that there is Node.js with npm.
 func needNode(ctx context.Context) error {
@@ -81,7 +93,7 @@ func needNode(ctx context.Context) error {
 }
 
 // fetchModules puts the modules into a folder, whole or not at all.
-func fetchModules(ctx context.Context, folder string) error {
+func fetchModules(ctx context.Context, programs, folder string) error {
 	if err := os.MkdirAll(filepath.Dir(folder), 0o755); err != nil {
 		return err
 	}
@@ -91,7 +103,7 @@ func fetchModules(ctx context.Context, folder string) error {
 	}
 	defer func() { _ = os.RemoveAll(work) }()
 	for _, name := range []string{"package.json", "package-lock.json"} {
-		data, err := os.ReadFile(filepath.Join("js", name))
+		data, err := os.ReadFile(filepath.Join(programs, name))
 		if err != nil {
 			return err
 		}
@@ -115,11 +127,13 @@ func fetchModules(ctx context.Context, folder string) error {
 // TestLockFileNamesNoServers: modules come from the registry that is configured wherever the tests run, and are known by their hashes.
 func TestLockFileNamesNoServers(t *testing.T) {
 	t.Parallel()
-	lock, err := os.ReadFile(filepath.Join("js", "package-lock.json"))
-	require.NoError(t, err)
-	require.NotContains(t, string(lock), `"resolved"`, "write it with npm install --package-lock-only --omit-lockfile-registry-resolved")
-	require.NotContains(t, string(lock), "://")
-	require.Contains(t, string(lock), `"integrity"`)
+	for folder := range jsModules {
+		lock, err := os.ReadFile(filepath.Join(folder, "package-lock.json"))
+		require.NoError(t, err)
+		require.NotContains(t, string(lock), `"resolved"`, "write it with npm install --package-lock-only --omit-lockfile-registry-resolved")
+		require.NotContains(t, string(lock), "://")
+		require.Contains(t, string(lock), `"integrity"`)
+	}
 }
 
 // jsClients are official clients, all in one Node.js process; see js/client.mjs for what they can be told.
@@ -140,20 +154,37 @@ type jsAnswer struct {
 	Error  string
 }
 
-// startJS runs js/client.mjs until the test ends.
-func startJS(t testing.TB) *jsClients {
+// jsProgram puts files of JavaScript into a folder of their own, with the modules of the folder that the last one is from, and returns a
+// command that runs the first one.
+func jsProgram(t testing.TB, arguments []string, files ...string) *exec.Cmd {
 	t.Helper()
-	modules, err := jsModules()
+	modules, err := jsModules[filepath.Dir(files[len(files)-1])]()
 	require.NoError(t, err)
 	dir := t.TempDir() // modules are looked for beside the program
 	require.NoError(t, os.Symlink(modules, filepath.Join(dir, "node_modules")))
-	program, err := os.ReadFile(filepath.Join("js", "client.mjs"))
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "client.mjs"), program, 0o600))
+	for _, name := range files {
+		program, err := os.ReadFile(name)
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(dir, filepath.Base(name)), program, 0o600))
+	}
+	cmd := exec.Command("node", append([]string{filepath.Base(files[0])}, arguments...)...)
+	cmd.Dir, cmd.SysProcAttr = dir, dieWithParent()
+	return cmd
+}
 
+// startJS runs js/client.mjs until the test ends.
+func startJS(t testing.TB) *jsClients {
+	t.Helper()
+	return startDriver(t, filepath.Join(jsFolder, "client.mjs"))
+}
+
+// startDriver runs a program that takes commands until the test ends.
+func startDriver(t testing.TB, files ...string) *jsClients {
+	t.Helper()
+	cmd := jsProgram(t, nil, files...)
 	j := &jsClients{t: t, exited: make(chan struct{}), waiting: make(map[int]chan jsAnswer)}
-	cmd := exec.Command("node", "client.mjs")
-	cmd.Dir, cmd.Stderr, cmd.SysProcAttr = dir, &j.stderr, dieWithParent()
+	cmd.Stderr = &j.stderr
+	var err error
 	j.stdin, err = cmd.StdinPipe()
 	require.NoError(t, err)
 	stdout, err := cmd.StdoutPipe()
@@ -237,12 +268,15 @@ func (j *jsClients) begin(command string, a args) (<-chan jsAnswer, error) {
 
 // state is what the client in question knows, for the log of a failed test.
 func (j *jsClients) state(a args) string {
-	answer, err := j.begin("report", args{"name": a["name"]})
+	answer, err := j.begin("report", args{"name": a["name"], "channel": a["channel"]})
 	if err != nil {
 		return err.Error()
 	}
 	select {
 	case got := <-answer:
+		if a["channel"] != nil {
+			return string(got.Result)
+		}
 		var r jsReport
 		err := json.Unmarshal(got.Result, &r)
 		return fmt.Sprintf("known %d, transports %v, events %v, errors %v, ends %v %v", len(r.Known), r.Transports, r.Events, r.Errors, r.Ends, err)

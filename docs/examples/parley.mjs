@@ -1,0 +1,224 @@
+// A small client of Parley, to copy and change: it shows what is sent at once, keeps each channel complete and in order whatever
+// happens to the connection, and tells how far messages are delivered and read. For Node.js 20 and newer, and for browsers.
+
+import { io } from "socket.io-client";
+
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+export class Parley {
+  channels = new Map(); // by id: what GET /groups says of it, and messages, seq, waiting, receipts
+
+  /** changed is called with a channel when there is something new to show of it. */
+  constructor(url, changed = () => {}) {
+    Object.assign(this, { url, changed });
+  }
+
+  /** Asks until there is an answer. Everything that this client asks for may be done twice. */
+  async ask(method, path, body) {
+    for (let wait = 250; !this.closed; wait = Math.min(2 * wait, 10_000)) {
+      const { status, header, answer } = await this.#askOnce(method, path, body);
+      if (status >= 200 && status < 300) return answer;
+      if (status === 401 && answer.code === "token_expired") await this.refresh();
+      else if (![0, 429, 502, 503, 504].includes(status)) throw Object.assign(new Error(answer.detail ?? answer.title), answer);
+      else await pause((header.get("Retry-After") * 1000 || wait) * (1 + Math.random()));
+    }
+    throw new Error("closed");
+  }
+
+  async #askOnce(method, path, body) {
+    try {
+      const response = await fetch(`${this.url}/api/v1${path}`, {
+        method,
+        headers: { "Content-Type": "application/json", ...(this.token && { Authorization: `Bearer ${this.token}` }) },
+        body: body && JSON.stringify(body),
+        signal: AbortSignal.timeout(10_000),
+      });
+      const text = await response.text();
+      return { status: response.status, header: response.headers, answer: text && JSON.parse(text) };
+    } catch {
+      return { status: 0, header: new Headers() }; // nobody there, or no whole answer: it may have been done, or not
+    }
+  }
+
+  // --- Signing in ---
+
+  /** Signs in, connects, and returns when all channels are there. */
+  async signIn(username, password) {
+    this.#enter(await this.ask("POST", "/auth/login", { username, password }));
+    await this.#connect();
+  }
+
+  /** Gets a new access token. A refresh token works once, so whoever asks meanwhile waits for the same answer. */
+  refresh() {
+    this.refreshing ??= this.ask("POST", "/auth/refresh", { refreshToken: this.refreshToken })
+      .then((session) => this.#enter(session))
+      .finally(() => { this.refreshing = null; });
+    return this.refreshing;
+  }
+
+  #enter({ user, accessToken, refreshToken, expiresAt }) {
+    Object.assign(this, { me: user, token: accessToken, refreshToken });
+    if (this.socket?.connected) this.socket.emit("AUTH", { token: accessToken });
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.#again(), 0.8 * (Date.parse(expiresAt) - Date.now()));
+  }
+
+  close() {
+    this.closed = true;
+    clearTimeout(this.timer);
+    this.socket?.disconnect();
+  }
+
+  // --- The connection ---
+
+  #connect() {
+    const socket = this.socket = io(this.url, { auth: (give) => give({ token: this.token }) });
+    socket.on("connect_error", () => { if (!socket.active) this.#again(); }); // refused; otherwise the library tries again
+    socket.on("disconnect", (reason) => { if (reason === "io server disconnect") this.#again(); });
+    socket.on("DRAIN", ({ reconnectInMs }) => {
+      socket.disconnect();
+      setTimeout(() => { if (!this.closed) socket.connect(); }, reconnectInMs);
+    });
+    socket.on("RESYNC", () => this.catchUp());
+    for (const event of ["GROUP_JOINED", "GROUP_LEFT", "GROUP_DELETED", "CHANNEL_CREATED", "CHANNEL_UPDATED", "CHANNEL_DELETED"]) {
+      socket.on(event, () => this.catchUp());
+    }
+    socket.on("GROUP_MESSAGE_SENT", (message) => this.#take(message));
+    socket.on("GROUP_MESSAGE_RECEIVE", (message) => this.#take(message));
+    socket.on("GROUP_MESSAGE_UPDATED", (message) => this.#change(message, message));
+    socket.on("GROUP_MESSAGE_DELETED", (gone) => this.#change(gone, { content: "", deletedAt: gone.deletedAt }));
+    socket.on("GROUP_MESSAGE_FAILED", ({ channelId, hash, detail }) => this.#fail(channelId, hash, detail));
+    socket.on("GROUP_MESSAGE_STATUS", (status) => this.#status(status));
+    socket.on("READ_CURSOR", ({ channelId, readSeq, unread }) => this.#show(channelId, { readSeq, unread }));
+    return new Promise((ready) => socket.on("SUBSCRIBED", () => this.catchUp().then(ready)));
+  }
+
+  /** Goes on with a fresh token, if there is one to be had. */
+  async #again() {
+    try {
+      await this.refresh();
+      if (!this.socket.active) this.socket.connect();
+    } catch (error) {
+      this.ended = error; // signed out, or disabled: sign in again
+      this.close();
+    }
+  }
+
+  // --- Channels ---
+
+  /** Fetches what was missed. One does so at a time; who asks meanwhile waits for the next. */
+  catchUp() {
+    this.next ??= Promise.resolve(this.running).then(() => {
+      this.running = this.next;
+      this.next = null;
+      return this.#sync().catch((error) => { this.problem = error; }); // the next SUBSCRIBED tries again
+    });
+    return this.next;
+  }
+
+  async #sync() {
+    const now = (await this.ask("GET", "/groups")).flatMap((group) => group.channels);
+    for (const id of this.channels.keys()) {
+      if (!now.some((c) => c.id === id)) this.channels.delete(id);
+    }
+    for (const c of now) {
+      const known = this.channels.get(c.id) ?? { messages: [], seq: Math.max(0, c.lastSeq - 50), waiting: new Map(), receipts: new Map() };
+      this.channels.set(c.id, Object.assign(known, c));
+      while (known.seq < known.lastSeq) {
+        const { messages } = await this.ask("GET", `${path(c)}/messages?after=${known.seq}&limit=200`);
+        messages.forEach((message) => this.#take(message));
+      }
+      this.#report("MESSAGE_READ", known);
+      this.changed(known);
+    }
+  }
+
+  /** Takes a message if it is the next one of its channel. */
+  #take(message) {
+    const c = this.channels.get(message.channelId);
+    if (!c) return; // it comes with the channel
+    const mine = message.senderId === this.me.id;
+    if (mine) c.waiting.delete(message.hash);
+    if (message.seq <= c.seq) return; // a repeat
+    if (message.seq > c.seq + 1) return this.catchUp(); // some are missing in between
+    c.seq = message.seq;
+    c.messages.push(message);
+    if (c.seq > c.lastSeq) { // newer than what unread was counted from
+      c.lastSeq = c.seq;
+      if (!mine) c.unread++;
+    }
+    if (!mine) this.#report("MESSAGE_DELIVERED", c, c.seq);
+    this.changed(c, message);
+  }
+
+  #change(place, fields) {
+    const c = this.channels.get(place.channelId);
+    const message = c?.messages[place.seq - c.messages[0]?.seq];
+    if (message) this.changed(c, Object.assign(message, fields));
+    else if (place.seq > c?.seq) this.catchUp();
+  }
+
+  /** Fetches what was said before what is known of a channel; says whether there is still more. */
+  async older(id) {
+    const c = this.channels.get(id);
+    const { messages, hasMore } = await this.ask("GET", `${path(c)}/messages?before=${c.messages[0]?.seq ?? c.seq + 1}&limit=100`);
+    c.messages.unshift(...messages);
+    return hasMore;
+  }
+
+  // --- Sending ---
+
+  /** Shows a message at once, and sends it until it is accepted: in each channel one after the other. */
+  send(id, content) {
+    const c = this.channels.get(id);
+    const hash = crypto.randomUUID();
+    c.waiting.set(hash, { hash, channelId: id, senderId: this.me.id, content, state: "sending" });
+    this.changed(c);
+    c.sending = Promise.resolve(c.sending)
+      .then(() => this.ask("POST", `${path(c)}/messages`, { content, hash }))
+      .catch((error) => this.#fail(id, hash, error.message));
+    return c.sending;
+  }
+
+  #fail(id, hash, why) {
+    const c = this.channels.get(id);
+    const message = c?.waiting.get(hash);
+    if (message) this.changed(c, Object.assign(message, { state: "failed", why }));
+  }
+
+  // --- Receipts ---
+
+  /** Everything in a channel has been seen. */
+  read(id) {
+    const c = this.channels.get(id);
+    this.#report("MESSAGE_READ", c, c.seq);
+  }
+
+  /** Reports how far a channel is delivered, or read. The highest seq is enough, and what comes meanwhile goes with the next report. */
+  async #report(event, c, wanted) {
+    const report = (c[event] ??= { seq: c.readSeq });
+    report.wanted = wanted ?? report.wanted;
+    if (report.busy) return;
+    report.busy = true;
+    while (report.wanted > report.seq) {
+      const seq = report.wanted;
+      const answer = await this.socket.timeout(10_000).emitWithAck(event, { channelId: c.id, seq }).catch(() => null);
+      if (!answer?.ok) break; // the next one says it, too
+      report.seq = seq;
+    }
+    report.busy = false;
+  }
+
+  /** Somebody has got messages of ours, or read them. */
+  #status({ channelId, userId, status, upToSeq }) {
+    const c = this.channels.get(channelId);
+    if (c && userId) this.#show(channelId, { receipts: c.receipts.set(userId, { ...c.receipts.get(userId), [status]: upToSeq }) });
+  }
+
+  #show(id, fields) {
+    const c = this.channels.get(id);
+    if (c) this.changed(Object.assign(c, fields));
+  }
+}
+
+const path = ({ groupId, id }) => `/groups/${groupId}/channels/${id}`;
