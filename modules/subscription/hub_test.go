@@ -59,6 +59,38 @@ func TestASecondDeviceIsSubscribedAtOnce(t *testing.T) {
 	require.Eventually(t, func() bool { return len(w.keys.wanted()) == 0 }, 10*time.Second, time.Millisecond)
 }
 
+func TestTheObserverIsToldWhoIsHere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	phone := w.join(7, 1, group(1, 1, 10))
+	w.requireTold("here 7")
+	laptop := w.dial(7)
+	require.NoError(t, laptop.Connect(t.Context()))
+	w.next(laptop, event.Subscribed)
+	w.requireTold("here 7", "here 7")
+	laptop.Close()
+	w.requireTold("here 7", "here 7", "gone 7 false")
+
+	w.hub.Reset()
+	w.settle(1, group(1, 1, 10))
+	w.next(phone, event.Subscribed)
+	w.requireTold("here 7", "here 7", "gone 7 false", "here 7")
+	ack, err := phone.EmitAck(t.Context(), event.Auth, map[string]string{"token": "7"})
+	require.NoError(t, err)
+	require.Contains(t, string(ack), `"ok":true`)
+	w.requireTold("here 7", "here 7", "gone 7 false", "here 7", "here 7")
+	phone.Close()
+	w.requireTold("here 7", "here 7", "gone 7 false", "here 7", "here 7", "gone 7 true")
+
+	bad := w.dial(9)
+	connected := make(chan error, 1)
+	go func() { connected <- bad.Connect(t.Context()) }()
+	w.snapshots(event.Snapshots{RequestID: w.asked().RequestID, Users: []event.Snapshot{{UserID: 9, Disabled: true}}})
+	require.Error(t, <-connected)
+	w.join(8, 1)
+	w.requireTold("here 7", "here 7", "gone 7 false", "here 7", "here 7", "gone 7 true", "here 8")
+}
+
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

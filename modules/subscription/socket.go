@@ -45,6 +45,15 @@ type Server interface {
 	On(event string, h func(c *socket.Conn, payload json.RawMessage, ack func(any)))
 }
 
+// Observer is told who is connected. It is called under the hub's lock: it must be quick and not call the hub.
+type Observer interface {
+	// Here says that a connection hears everything that it is to hear: the first time, after each loss of the bus, and
+	// whenever it has shown a fresh token.
+	Here(c *socket.Conn)
+	// Gone says that a connection of the user has ended, and whether it was the last one on this server.
+	Gone(c *socket.Conn, userID int64, last bool)
+}
+
 // Hub holds what the connected users of one socket server hear.
 type Hub struct {
 	serverID string
@@ -56,6 +65,7 @@ type Hub struct {
 	log      *slog.Logger
 	host     registry.Host
 	wake     chan struct{} // somebody is due
+	observer Observer      // nil if nobody wants to know
 
 	mu       sync.Mutex
 	users    map[int64]*user
@@ -95,6 +105,9 @@ func (h *Hub) Partitions() int {
 	defer h.mu.Unlock()
 	return h.partitions
 }
+
+// Observe has o told who is connected. Call it before Start.
+func (h *Hub) Observe(o Observer) { h.observer = o }
 
 // Name implements registry.Module.
 func (h *Hub) Name() string { return "subscription.socket" }
@@ -208,7 +221,11 @@ func (h *Hub) disconnect(c *socket.Conn, reason string) {
 		return // refused before it was counted in
 	}
 	delete(h.conns, c)
+	known := u.connection(c).connected
 	u.conns = slices.DeleteFunc(u.conns, func(e connection) bool { return e.Conn == c })
+	if known && h.observer != nil {
+		h.observer.Gone(c, u.id, !slices.ContainsFunc(u.conns, func(e connection) bool { return e.connected }))
+	}
 	if len(u.conns) > 0 {
 		return
 	}
@@ -238,7 +255,18 @@ func (h *Hub) authenticate(c *socket.Conn, payload json.RawMessage, ack func(any
 		return
 	}
 	c.ExpireAt(claims.ExpiresAt)
+	h.mu.Lock()
+	if u := h.conns[c]; u != nil && u.connection(c).subscribed {
+		h.here(c)
+	}
+	h.mu.Unlock()
 	ack(map[string]any{"ok": true, "expiresAt": event.At(claims.ExpiresAt)})
+}
+
+func (h *Hub) here(c *socket.Conn) {
+	if h.observer != nil {
+		h.observer.Here(c)
+	}
 }
 
 // drainSpread is the time over which the clients of a server that goes away come

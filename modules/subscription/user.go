@@ -305,6 +305,7 @@ func (h *Hub) welcome(u *user, c *connection) {
 		c.Emit(frame(event.Resync, map[string]string{"reason": u.missed}))
 	}
 	c.subscribed = true
+	h.here(c.Conn)
 }
 
 // Reset implements routing's Subscriptions: no binding is left and events may

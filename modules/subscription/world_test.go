@@ -3,8 +3,10 @@ package subscription
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -148,19 +150,51 @@ type world struct {
 	keys     *keyring
 	requests chan event.SubscriptionRequest
 	probes   int
+	told     *observer
+}
+
+// observer records what it is told.
+type observer struct {
+	mu   sync.Mutex
+	told []string
+}
+
+func (o *observer) Here(c *socket.Conn) { o.note(fmt.Sprint("here ", c.UserID())) }
+
+func (o *observer) Gone(_ *socket.Conn, user int64, last bool) {
+	o.note(fmt.Sprint("gone ", user, " ", last))
+}
+
+func (o *observer) note(what string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.told = append(o.told, what)
+}
+
+// requireTold waits until the observer has been told these things, and nothing else.
+func (w *world) requireTold(what ...string) {
+	w.t.Helper()
+	told := func() []string {
+		w.told.mu.Lock()
+		defer w.told.mu.Unlock()
+		return slices.Clone(w.told.told)
+	}
+	require.Eventually(w.t, func() bool { return len(told()) >= len(what) }, 10*time.Second, time.Millisecond)
+	require.Equal(w.t, what, told())
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	server, err := socket.New(socket.Options{Log: discard})
 	require.NoError(t, err)
-	w := &world{t: t, server: server, keys: newKeyring(), requests: make(chan event.SubscriptionRequest, 100)}
+	w := &world{t: t, server: server, keys: newKeyring(), requests: make(chan event.SubscriptionRequest, 100), told: &observer{}}
 	b := memory.New(memory.Options{Log: discard})
 	require.NoError(t, b.Start(t.Context()))
 	require.NoError(t, b.Declare(t.Context(), queue))
 	ctx, cancel := context.WithCancel(context.Background())
 	h := &host{ctx: ctx}
 	w.hub = NewHub("server-1", server, tokens{}, b, w.keys, NewMetrics(nil), discard)
+	w.hub.Observe(w.told)
 	require.NoError(t, w.hub.Init(h))
 	require.NoError(t, w.hub.Start(ctx))
 	h.Go("worker", func(ctx context.Context) error { return b.Consume(ctx, queue, w) })
