@@ -64,6 +64,9 @@ func (t *tx) insertMember(groupID, userID int64, role Role) error {
 		groupID, userID, role, t.now.UnixMilli()); err != nil {
 		return err
 	}
+	if err := t.noteMember(groupID, userID); err != nil {
+		return err
+	}
 	return t.exec(`
 		INSERT INTO channel_cursors (channel_id, user_id, read_seq, delivered_seq)
 		SELECT c.id, m.user_id, c.last_seq, c.last_seq
@@ -77,7 +80,10 @@ const overwriteCursor = `
 
 // updateRole changes a member's role.
 func (t *tx) updateRole(groupID, userID int64, role Role) error {
-	return t.exec(`UPDATE group_members SET role = ? WHERE group_id = ? AND user_id = ?`, role, groupID, userID)
+	if err := t.exec(`UPDATE group_members SET role = ? WHERE group_id = ? AND user_id = ?`, role, groupID, userID); err != nil {
+		return err
+	}
+	return t.noteMember(groupID, userID)
 }
 
 // deleteMember removes a user from a group and all its channels.
@@ -92,7 +98,10 @@ func (t *tx) deleteMember(groupID, userID int64) error {
 		userID, groupID); err != nil {
 		return err
 	}
-	return t.exec(`DELETE FROM group_members WHERE group_id = ? AND user_id = ?`, groupID, userID)
+	if err := t.exec(`DELETE FROM group_members WHERE group_id = ? AND user_id = ?`, groupID, userID); err != nil {
+		return err
+	}
+	return t.noteMember(groupID, userID)
 }
 
 // channelMembers returns at most limit members of a private channel whose ids follow after.
