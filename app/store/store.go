@@ -213,8 +213,12 @@ func (s *Store) Dialect() Dialect { return s.opener.dialect() }
 // Where names the database for people, without credentials: "PostgreSQL at db:5432, database parley".
 func (s *Store) Where() string { return s.opener.where() }
 
-// Read is for reading outside of a transaction. Its errors are raw: pass them through Map.
+// Read is for reading: with a context of Snapshot as of that moment, else outside of a transaction. Its errors are raw: pass
+// them through Map.
 func (s *Store) Read(ctx context.Context) *gorm.DB {
+	if tx, ok := ctx.Value(snapshotOf{s}).(*gorm.DB); ok {
+		return tx.WithContext(ctx)
+	}
 	return s.current().reader.WithContext(ctx)
 }
 

@@ -60,6 +60,17 @@ func (s *Store) View(ctx context.Context, fn func(tx *gorm.DB) error) error {
 	return Map(err)
 }
 
+// snapshotOf is the key under which a context of Snapshot has the transaction.
+type snapshotOf struct{ store *Store }
+
+// Snapshot runs fn with a context with which everything that is read from the store, by whichever module, is as of one moment: Read
+// uses one transaction that cannot change anything. It is one connection, so fn reads one thing after the other. Errors are mapped.
+func (s *Store) Snapshot(ctx context.Context, fn func(ctx context.Context) error) error {
+	return s.View(ctx, func(tx *gorm.DB) error {
+		return fn(context.WithValue(tx.Statement.Context, snapshotOf{s}, tx))
+	})
+}
+
 // bounded gives a context a deadline if it has none.
 func (s *Store) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
 	if _, ok := ctx.Deadline(); ok {

@@ -201,3 +201,26 @@ func TestViewSeesOneMoment(t *testing.T) {
 		require.Equal(t, []string{"ann", "bob"}, usernames(t, s))
 	})
 }
+
+func TestSnapshotIsReadByEverybody(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, func(t *testing.T, s *store.Store) {
+		ctx := t.Context()
+		other := storetest.Open(t, storetest.SQLiteURL(t))
+		count := func(ctx context.Context, s *store.Store) (n int64) {
+			require.NoError(t, s.Read(ctx).Model(&user{}).Count(&n).Error)
+			return n
+		}
+		require.NoError(t, s.Write(ctx, insertUser("ann")))
+		require.NoError(t, s.Snapshot(ctx, func(snapshot context.Context) error {
+			require.EqualValues(t, 1, count(snapshot, s))
+			require.NoError(t, s.Write(ctx, insertUser("bob")))
+			require.EqualValues(t, 1, count(snapshot, s))
+			require.EqualValues(t, 2, count(ctx, s), "another context sees the present")
+			require.Zero(t, count(snapshot, other), "another store has nothing to do with it")
+			return nil
+		}))
+		require.Error(t, s.Snapshot(ctx, func(snapshot context.Context) error { return insertUser("cid")(s.Read(snapshot)) }), "it cannot write")
+		require.Equal(t, []string{"ann", "bob"}, usernames(t, s))
+	})
+}
