@@ -27,6 +27,8 @@ import (
 	"parley/app/web"
 	"parley/modules/group"
 	"parley/modules/message"
+	"parley/modules/pin"
+	"parley/modules/reaction"
 	"parley/modules/routing"
 	"parley/modules/subscription"
 	"parley/modules/typing"
@@ -119,12 +121,16 @@ func (s *server) apis() []registry.Module {
 		MaxLength: s.cfg.Message.MaxLength, Partitions: s.cfg.Message.Partitions, MaxBacklog: s.cfg.Message.MaxBacklog,
 	}
 	s.web.SetAuthenticator(users)
-	reader := message.NewReader(s.store)
 	changes := message.NewChanges(s.store, s.relay, s.cfg.Message.Partitions)
+	reactions, pins := reaction.NewStore(s.store, changes), pin.NewStore(s.store, changes)
+	reader := message.NewReader(s.store, reactions, pins)
+	editor := message.NewEditor(changes, reactions, pins)
 	return []registry.Module{
 		user.NewAPI(users, s.web),
 		group.NewAPI(groups, s.web),
-		message.NewAPI(s.web.API(), groups, reader, message.NewEditor(changes), s.bus, limits, message.NewAPIMetrics(s.metrics), s.log),
+		message.NewAPI(s.web.API(), groups, reader, editor, s.bus, limits, message.NewAPIMetrics(s.metrics), s.log),
+		reaction.NewAPI(s.web.API(), groups, reactions),
+		pin.NewAPI(s.web.API(), groups, pins, reader),
 	}
 }
 

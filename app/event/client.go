@@ -9,6 +9,9 @@ const (
 	MessageUpdated = "GROUP_MESSAGE_UPDATED"
 	MessageDeleted = "GROUP_MESSAGE_DELETED"
 
+	MessageReaction = "GROUP_MESSAGE_REACTION"
+	MessagePinned   = "GROUP_MESSAGE_PINNED"
+
 	JoinedGroup   = "GROUP_JOINED"
 	LeftGroup     = "GROUP_LEFT"
 	GroupUpdated  = "GROUP_UPDATED"

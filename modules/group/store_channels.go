@@ -67,6 +67,8 @@ func (t *tx) deleteChannels(ids []int64) error {
 		}
 		for _, sql := range []string{
 			`DELETE FROM message_recipients WHERE message_id IN (SELECT id FROM messages WHERE channel_id IN ?)`,
+			`DELETE FROM reactions WHERE channel_id IN ?`,
+			`DELETE FROM pins WHERE channel_id IN ?`,
 			`DELETE FROM messages WHERE channel_id IN ?`,
 			`DELETE FROM channels WHERE id IN ?`, // and channel_members, channel_cursors
 		} {
