@@ -2,8 +2,11 @@ package e2e
 
 import (
 	"fmt"
+	"io"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -77,5 +80,77 @@ func TestExampleClient(t *testing.T) {
 			require.Equal(t, history, all, p.name)
 		}
 		t.Logf("%d messages", len(history))
+	})
+}
+
+// chat is a running docs/examples/chat.mjs.
+type chat struct {
+	t     *testing.T
+	stdin io.WriteCloser
+	out   lockedBuffer
+}
+
+func startChat(t *testing.T, url string, p *person) *chat {
+	t.Helper()
+	cmd := jsProgram(t, []string{url, p.name, password}, filepath.Join(jsExamples, "chat.mjs"), filepath.Join(jsExamples, "parley.mjs"))
+	c := &chat{t: t}
+	cmd.Stdout, cmd.Stderr = &c.out, &c.out
+	var err error
+	c.stdin, err = cmd.StdinPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() {
+		require.NoError(t, c.stdin.Close())
+		if t.Failed() {
+			_ = cmd.Process.Kill()
+			t.Logf("%s saw:\n%s", p.name, c.out.String())
+		}
+		require.NoError(t, cmd.Wait(), "it ends by itself when nothing more is typed")
+	})
+	return c
+}
+
+// types types a line.
+func (c *chat) types(line string) {
+	c.t.Helper()
+	_, err := io.WriteString(c.stdin, line+"\n")
+	require.NoError(c.t, err)
+}
+
+// sees waits until something has been printed.
+func (c *chat) sees(text string) {
+	c.t.Helper()
+	require.Eventually(c.t, func() bool { return strings.Contains(c.out.String(), text) }, patience, pollPause, "%q in %s", text, &c.out)
+}
+
+// TestExampleChat: two people talk on the command line.
+func TestExampleChat(t *testing.T) {
+	t.Parallel()
+	inEachSetup(t, func(t *testing.T, c *cluster) {
+		ann, ben := c.person(t, "ann"), c.person(t, "ben")
+		g := ann.group("friends", ben)
+		general, second := g.Channels[0], ann.channel(g, "second", false)
+		for i := range 60 {
+			ann.send(general, fmt.Sprintf("before_%d", i), fmt.Sprintf("said before: %d", i))
+		}
+		f := c.front(t)
+		one, other := startChat(t, f.url, ann), startChat(t, f.url, ben)
+		one.sees("60 ann: said before: 59")
+		one.types("Hello Ben!")
+		other.sees("61 ann: Hello Ben!")
+		f.cut()
+		other.types("Hello Ann!")
+		one.sees("62 ben: Hello Ann!")
+		require.NotContains(t, one.out.String(), "\n1 ann: said before: 0")
+		one.types("/older")
+		one.sees("\n1 ann: said before: 0\n")
+		one.types(fmt.Sprintf("/open %d", second.ID))
+		one.sees("# second")
+		one.types("Over here")
+		one.sees("1 ann: Over here")
+		require.Eventually(t, func() bool {
+			other.types("/list")
+			return strings.Contains(other.out.String(), fmt.Sprintf("%d second (1)", second.ID))
+		}, patience, 100*time.Millisecond)
 	})
 }
