@@ -26,6 +26,7 @@ import (
 	"parley/app/telemetry"
 	"parley/app/web"
 	"parley/modules/group"
+	"parley/modules/mention"
 	"parley/modules/message"
 	"parley/modules/pin"
 	"parley/modules/reaction"
@@ -123,13 +124,15 @@ func (s *server) apis() []registry.Module {
 	s.web.SetAuthenticator(users)
 	changes := message.NewChanges(s.store, s.relay, s.cfg.Message.Partitions)
 	reactions, pins := reaction.NewStore(s.store, changes), pin.NewStore(s.store, changes)
-	reader := message.NewReader(s.store, reactions, pins)
-	editor := message.NewEditor(changes, reactions, pins)
+	threads, mentions := message.NewThreads(s.store), mention.NewStore(s.store)
+	reader := message.NewReader(s.store, threads, mentions, reactions, pins)
+	editor := message.NewEditor(changes, mentions, reactions, pins)
 	return []registry.Module{
 		user.NewAPI(users, s.web),
 		group.NewAPI(groups, s.web),
-		message.NewAPI(s.web.API(), groups, reader, editor, s.bus, limits, message.NewAPIMetrics(s.metrics), s.log),
+		message.NewAPI(s.web.API(), groups, reader, editor, threads, s.bus, limits, message.NewAPIMetrics(s.metrics), s.log),
 		reaction.NewAPI(s.web.API(), groups, reactions),
+		mention.NewAPI(s.web.API(), mentions, reader),
 		pin.NewAPI(s.web.API(), groups, pins, reader),
 	}
 }

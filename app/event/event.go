@@ -28,6 +28,8 @@ type Send struct {
 	ChannelID  int64  `json:"channelId"`
 	Content    string `json:"content"`
 	Hash       string `json:"hash"`
+	ReplyTo    int64  `json:"replyTo,omitempty"`  // the message that it answers
+	ThreadID   int64  `json:"threadId,omitempty"` // the first message of that one's thread
 	AcceptedAt Time   `json:"acceptedAt"`
 }
 

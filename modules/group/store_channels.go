@@ -69,6 +69,8 @@ func (t *tx) deleteChannels(ids []int64) error {
 			`DELETE FROM message_recipients WHERE message_id IN (SELECT id FROM messages WHERE channel_id IN ?)`,
 			`DELETE FROM reactions WHERE channel_id IN ?`,
 			`DELETE FROM pins WHERE channel_id IN ?`,
+			`DELETE FROM mentions WHERE channel_id IN ?`,
+			`DELETE FROM message_edits WHERE channel_id IN ?`,
 			`DELETE FROM messages WHERE channel_id IN ?`,
 			`DELETE FROM channels WHERE id IN ?`, // and channel_members, channel_cursors
 		} {

@@ -33,18 +33,20 @@ type APIBus interface {
 type History interface {
 	Page(ctx context.Context, viewer, channelID int64, r Range) (messages []event.Message, more bool, err error)
 	ByIDs(ctx context.Context, viewer int64, ids []int64) ([]event.Message, error)
+	Thread(ctx context.Context, viewer int64, at event.Place, after int64, limit int) (Thread, error)
 }
 
 // API accepts messages, serves the history and changes what is in it.
 type API struct {
-	routes  *echo.Group
-	access  Access
-	history History
-	editing Editing
-	bus     APIBus
-	limits  Limits
-	metrics *APIMetrics
-	log     *slog.Logger
+	routes   *echo.Group
+	access   Access
+	history  History
+	editing  Editing
+	replying Replying
+	bus      APIBus
+	limits   Limits
+	metrics  *APIMetrics
+	log      *slog.Logger
 }
 
 // Limits bound messages and say how they are shared out.
@@ -55,16 +57,19 @@ type Limits struct {
 }
 
 // NewAPI makes the component "message.api", which attaches its routes to those for signed-in users.
-func NewAPI(routes *echo.Group, access Access, history History, editing Editing, b APIBus, limits Limits, m *APIMetrics, log *slog.Logger) *API {
+func NewAPI(
+	routes *echo.Group, access Access, history History, editing Editing, replying Replying, b APIBus, limits Limits, m *APIMetrics, log *slog.Logger,
+) *API {
 	return &API{
-		routes:  routes,
-		access:  access,
-		history: history,
-		editing: editing,
-		bus:     b,
-		limits:  limits,
-		metrics: m,
-		log:     log.With("component", "message.api"),
+		routes:   routes,
+		access:   access,
+		history:  history,
+		editing:  editing,
+		replying: replying,
+		bus:      b,
+		limits:   limits,
+		metrics:  m,
+		log:      log.With("component", "message.api"),
 	}
 }
 
@@ -84,6 +89,7 @@ func (a *API) Init(registry.Host) error {
 	a.routes.PATCH("/groups/:groupId/channels/:channelId/messages/:messageId", a.edit)
 	a.routes.DELETE("/groups/:groupId/channels/:channelId/messages/:messageId", a.delete)
 	a.routes.GET("/groups/:groupId/channels/:channelId/messages/:messageId/edits", a.edits)
+	a.routes.GET("/groups/:groupId/channels/:channelId/messages/:messageId/thread", a.thread)
 	return nil
 }
 
@@ -121,6 +127,7 @@ func (a *API) send(c echo.Context) error {
 	var body struct {
 		Content string `json:"content"`
 		Hash    string `json:"hash"`
+		ReplyTo *int64 `json:"replyTo"`
 	}
 	if err := web.Bind(c, &body); err != nil {
 		return err
@@ -130,18 +137,26 @@ func (a *API) send(c echo.Context) error {
 	}
 	begun := time.Now()
 	accepted := event.At(begun)
-	msg, err := event.Encode(event.PartitionKey(event.Partition(channelID, a.limits.Partitions)), event.TypeSend, event.Send{
+	ctx := c.Request().Context()
+	s := event.Send{
 		SenderID:   web.UserID(c),
 		GroupID:    groupID,
 		ChannelID:  channelID,
 		Content:    body.Content,
 		Hash:       body.Hash,
 		AcceptedAt: accepted,
-	})
+	}
+	if body.ReplyTo != nil {
+		s.ReplyTo = *body.ReplyTo
+		if s.ThreadID, err = a.replying.Reply(ctx, s); err != nil {
+			return err
+		}
+	}
+	msg, err := event.Encode(event.PartitionKey(event.Partition(channelID, a.limits.Partitions)), event.TypeSend, s)
 	if err != nil {
 		return err
 	}
-	if p := a.promise(c.Request().Context(), msg); p != nil {
+	if p := a.promise(ctx, msg); p != nil {
 		a.metrics.refused(p.Code)
 		return p
 	}

@@ -27,7 +27,7 @@ func (keepsAll) Send(context.Context, bus.Message) error { return nil }
 func BenchmarkSend(b *testing.B) {
 	server := web.New(web.Options{Auth: asUser7{}})
 	access := accessFunc(func(int64, int64, int64) error { return nil })
-	require.NoError(b, NewAPI(server.API(), access, nil, nil, keepsAll{}, Limits{MaxLength: 4000, Partitions: 16}, NewAPIMetrics(nil), discard).Init(nil))
+	require.NoError(b, NewAPI(server.API(), access, nil, nil, nil, keepsAll{}, Limits{MaxLength: 4000, Partitions: 16}, NewAPIMetrics(nil), discard).Init(nil))
 	const body = `{"content":"Shall we meet at the station at a quarter past seven, or rather at the café?","hash":"b9f2c2a4-0d55-4f0e"}`
 
 	b.Run("handler", func(b *testing.B) {

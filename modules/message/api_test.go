@@ -23,6 +23,7 @@ type (
 	asUser7     struct{}
 	accessFunc  func(user, group, channel int64) error
 	historyFunc func(channel int64, r Range) ([]event.Message, bool, error)
+	replyFunc   func(s event.Send) (int64, error)
 	apiBus      struct {
 		err  error
 		sent []bus.Message
@@ -40,6 +41,28 @@ func (f historyFunc) Page(_ context.Context, _, channel int64, r Range) ([]event
 }
 
 func (f historyFunc) ByIDs(context.Context, int64, []int64) ([]event.Message, error) { return nil, nil }
+
+func (f historyFunc) Thread(_ context.Context, viewer int64, at event.Place, after int64, limit int) (Thread, error) {
+	if viewer != 7 || at != (event.Place{GroupID: 1, ChannelID: 2, MessageID: 4}) {
+		return Thread{}, ErrMessageNotFound
+	}
+	messages, more, err := f(at.ChannelID, Range{After: after, Limit: limit})
+	return Thread{Root: event.Message{MessageID: 3}, Messages: messages, HasMore: more}, err
+}
+
+func (f replyFunc) Reply(_ context.Context, s event.Send) (int64, error) { return f(s) }
+
+// replyTo4 is the one that can be answered: a reply to 3.
+func replyTo4(s event.Send) (int64, error) {
+	switch s.ReplyTo {
+	case 4:
+		return 3, nil
+	case 5:
+		return 0, ErrMessageDeleted
+	default:
+		return 0, ErrMessageNotFound
+	}
+}
 
 func (b *apiBus) Declare(context.Context, ...bus.Queue) error { return nil }
 
@@ -59,7 +82,7 @@ func serve(t *testing.T, b *apiBus, history History) *web.Server {
 		}
 		return ErrChannelNotFound
 	})
-	api := NewAPI(server.API(), access, history, nil, b, Limits{MaxLength: 10, Partitions: 4}, NewAPIMetrics(nil), discard)
+	api := NewAPI(server.API(), access, history, nil, replyFunc(replyTo4), b, Limits{MaxLength: 10, Partitions: 4}, NewAPIMetrics(nil), discard)
 	require.NoError(t, api.Init(nil))
 	require.NoError(t, api.Start(t.Context()))
 	t.Cleanup(func() { require.NoError(t, api.Stop(context.Background())) })
@@ -141,6 +164,10 @@ func TestSendRefusesBadInput(t *testing.T) {
 		"no hash":                {"/groups/1/channels/2/messages", `{"content": "hi"}`, 400, "hash"},
 		"blank":                  {"/groups/1/channels/2/messages", `{"content": " ", "hash": "h"}`, 400, "content"},
 		"too long":               {"/groups/1/channels/2/messages", `{"content": "12345678901", "hash": "h"}`, 400, "content"},
+		"a reply to nothing":     {"/groups/1/channels/2/messages", `{"content": "hi", "hash": "h", "replyTo": 9}`, 404, ""},
+		"a reply to zero":        {"/groups/1/channels/2/messages", `{"content": "hi", "hash": "h", "replyTo": 0}`, 404, ""},
+		"a reply to a tombstone": {"/groups/1/channels/2/messages", `{"content": "hi", "hash": "h", "replyTo": 5}`, 409, ""},
+		"a reply to a name":      {"/groups/1/channels/2/messages", `{"content": "hi", "hash": "h", "replyTo": "4"}`, 400, "replyTo"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -84,10 +84,9 @@ type identity struct {
 
 // finding is what the database knows of a send.
 type finding struct {
-	may     bool           // its sender may write in its channel
-	id      int64          // of the message: an unused one if it is not kept yet
-	seq, at sql.NullInt64  // set if it is kept
-	content sql.NullString // likewise
+	may  bool           // its sender may write in its channel
+	id   int64          // of the message: an unused one if it is not kept yet
+	kept *event.Message // as it is now; nil if it is not kept
 }
 
 func newBatch(sends []event.Send, sql statements, eager int) *batch {
@@ -186,21 +185,47 @@ func (b *batch) look(tx *gorm.DB) error {
 	if err != nil {
 		return err
 	}
+	var r lookRow
 	return each(tx, b.sql.look, []any{b.eager + 1, b.eager + 1, data}, func(scan scanner) error {
-		var (
-			i       int
-			f       finding
-			readers sql.NullInt64
-		)
-		if err := scan(&i, &f.may, &readers, &f.id, &f.seq, &f.content, &f.at); err != nil {
+		if err := scan(&r.i, &r.may, &r.readers, &r.id, &r.seq, &r.content, &r.at,
+			&r.replyTo, &r.threadID, &r.editedAt, &r.deletedAt, &r.mentions); err != nil {
 			return err
 		}
-		b.found[i] = f
-		if readers.Valid {
-			b.channels[b.sends[i].ChannelID].Eager = int(readers.Int64) <= b.eager
+		b.found[r.i] = finding{may: r.may, id: r.id, kept: r.kept()}
+		if r.readers.Valid {
+			b.channels[b.sends[r.i].ChannelID].Eager = int(r.readers.Int64) <= b.eager
 		}
 		return nil
 	})
+}
+
+// lookRow is a row of the statement look.
+type lookRow struct {
+	i                                               int
+	may                                             bool
+	id                                              int64
+	readers                                         sql.NullInt64
+	seq, at, replyTo, threadID, editedAt, deletedAt sql.NullInt64
+	content, mentions                               sql.NullString
+}
+
+// kept is what the database has of the message itself.
+func (r *lookRow) kept() *event.Message {
+	if !r.seq.Valid {
+		return nil
+	}
+	return &event.Message{
+		Seq: r.seq.Int64, Content: r.content.String, CreatedAt: event.FromMillis(r.at.Int64),
+		ReplyTo: r.replyTo.Int64, ThreadID: r.threadID.Int64, EditedAt: moment(pointer(r.editedAt)), DeletedAt: moment(pointer(r.deletedAt)),
+		Mentions: mentionsOf(r.mentions.String),
+	}
+}
+
+func pointer(n sql.NullInt64) *int64 {
+	if !n.Valid {
+		return nil
+	}
+	return &n.Int64
 }
 
 // decide gives messages that are kept already their outcome, refuses what its sender may not write (any more), and
@@ -212,23 +237,23 @@ func (b *batch) decide() {
 			continue
 		}
 		c, f, o := b.channels[s.ChannelID], b.found[i], &b.outcomes[i]
-		kept := f.seq.Valid
 		switch {
-		case !kept && (c == nil || c.GroupID != s.GroupID):
+		case f.kept == nil && (c == nil || c.GroupID != s.GroupID):
 			o.Refused = ErrChannelNotFound
 			continue
-		case !kept && !f.may:
+		case f.kept == nil && !f.may:
 			o.Refused = ErrNotMember
 			continue
 		}
-		o.Message = event.Message{MessageID: f.id, GroupID: c.GroupID, ChannelID: c.ID, SenderID: s.SenderID, Hash: s.Hash}
-		if kept {
-			o.Message.Seq, o.Message.Content, o.Message.CreatedAt = f.seq.Int64, f.content.String, event.FromMillis(f.at.Int64)
-			continue
+		if f.kept != nil {
+			o.Message = *f.kept
+		} else {
+			c.LastSeq++
+			o.Message = event.Message{Seq: c.LastSeq, Content: s.Content, CreatedAt: now, ReplyTo: s.ReplyTo, ThreadID: s.ThreadID}
+			b.fresh = append(b.fresh, i)
 		}
-		c.LastSeq++
-		o.Message.Seq, o.Message.Content, o.Message.CreatedAt = c.LastSeq, s.Content, now
-		b.fresh = append(b.fresh, i)
+		o.Message.MessageID, o.Message.GroupID, o.Message.ChannelID = f.id, c.GroupID, c.ID
+		o.Message.SenderID, o.Message.Hash = s.SenderID, s.Hash
 	}
 }
 
@@ -241,6 +266,8 @@ type entry struct {
 	Hash    string `json:"hash"`
 	Content string `json:"content"`
 	At      int64  `json:"at"`
+	Reply   int64  `json:"reply,omitempty"`
+	Thread  int64  `json:"thread,omitempty"`
 	Group   int64  `json:"group"`
 	Private bool   `json:"private"`
 	Eager   bool   `json:"eager"`
@@ -259,7 +286,7 @@ func (b *batch) write(tx *gorm.DB) error {
 		c := b.channels[m.ChannelID]
 		entries = append(entries, entry{
 			ID: m.MessageID, Channel: c.ID, Seq: m.Seq, Sender: m.SenderID, Hash: m.Hash, Content: m.Content,
-			At: m.CreatedAt.UnixMilli(), Group: c.GroupID, Private: c.Private, Eager: c.Eager, Last: m.Seq == c.LastSeq,
+			At: m.CreatedAt.UnixMilli(), Reply: m.ReplyTo, Thread: m.ThreadID, Group: c.GroupID, Private: c.Private, Eager: c.Eager, Last: m.Seq == c.LastSeq,
 		})
 	}
 	data, err := encode(entries)
@@ -272,6 +299,32 @@ func (b *batch) write(tx *gorm.DB) error {
 			return done.Error
 		}
 		b.recipients = done.RowsAffected // of the last one
+	}
+	return b.call(tx)
+}
+
+// call keeps whom the new messages call by name. Most do not, and cost nothing here.
+func (b *batch) call(tx *gorm.DB) error {
+	var called map[int64]*event.Message
+	var callings []calling
+	for _, i := range b.fresh {
+		m := &b.outcomes[i].Message
+		if c := callsIn(m.Content); c.any() {
+			if called == nil {
+				called = make(map[int64]*event.Message)
+			}
+			called[m.MessageID] = m
+			callings = append(callings, callingsOf(c, m, b.channels[m.ChannelID].Private)...)
+		}
+	}
+	if called == nil {
+		return nil
+	}
+	if err := writeMentions(tx, b.sql.call, callings, func(message, user int64) { mention(called[message], user) }); err != nil {
+		return fmt.Errorf("write mentions: %w", err)
+	}
+	for _, m := range called {
+		sortMentions(m)
 	}
 	return nil
 }

@@ -55,6 +55,9 @@ func (e *Editor) Edit(ctx context.Context, actor int64, at event.Place, content 
 		}
 		m := t.Message
 		m.Content, m.EditedAt = content, &t.Now
+		if err := replaceMentions(tx, e.changes.db.Dialect(), t.Content, &m); err != nil {
+			return nil, fmt.Errorf("keep whom the message mentions: %w", err)
+		}
 		return told(at, event.MessageUpdated, m)
 	})
 }
