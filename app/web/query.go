@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
@@ -104,6 +105,23 @@ func (q *Query) Text(name string, most int) string {
 	}
 	return s
 }
+
+// Time reads a time as RFC 3339 has it; false without it.
+func (q *Query) Time(name string) (time.Time, bool) {
+	s, ok := q.one(name)
+	if !ok {
+		return time.Time{}, false
+	}
+	at, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		q.wrong(name, "must be a time such as 2006-01-02T15:04:05Z")
+		return time.Time{}, false
+	}
+	return at, true
+}
+
+// Wrong adds something that is wrong with a parameter.
+func (q *Query) Wrong(name, message string) { q.wrong(name, message) }
 
 // Err says what is wrong with the query, parameters that nobody asked for included. Nil if nothing is.
 func (q *Query) Err() error {

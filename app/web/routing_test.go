@@ -118,19 +118,30 @@ func TestQuery(t *testing.T) {
 		After int64
 		Text  string
 		Has   bool
+		Since int64
 	}
 	s := newServer(web.Options{})
 	s.API().GET("/q", func(c echo.Context) error {
 		q := web.NewQuery(c)
-		got := read{q.Int("limit", 50, 1, 200), q.Number("after", -1), q.Text("q", 5), q.Has("all")}
+		got := read{q.Int("limit", 50, 1, 200), q.Number("after", -1), q.Text("q", 5), q.Has("all"), 0}
+		if at, ok := q.Time("since"); ok {
+			got.Since = at.UnixMilli()
+		}
+		if got.Text == "never" {
+			q.Wrong("q", "must not be that")
+		}
 		if err := q.Err(); err != nil {
 			return err
 		}
 		return c.JSON(http.StatusOK, got)
 	})
 	for query, want := range map[string]string{
-		"":                               `{"Limit":50,"After":-1,"Text":"","Has":false}`,
-		"limit=200&after=0&q=%C3%A9&all": `{"Limit":200,"After":0,"Text":"é","Has":true}`,
+		"":                               `{"Limit":50,"After":-1,"Text":"","Has":false,"Since":0}`,
+		"limit=200&after=0&q=%C3%A9&all": `{"Limit":200,"After":0,"Text":"é","Has":true,"Since":0}`,
+		"since=1970-01-01T00:00:01.5Z":   `{"Limit":50,"After":-1,"Text":"","Has":false,"Since":1500}`,
+		"since=1970-01-01":               `[{"field":"since","message":"must be a time such as 2006-01-02T15:04:05Z"}]`,
+		"since=":                         `[{"field":"since","message":"must be a time such as 2006-01-02T15:04:05Z"}]`,
+		"q=never":                        `[{"field":"q","message":"must not be that"}]`,
 		"limit=0":                        `[{"field":"limit","message":"must be a whole number from 1 to 200"}]`,
 		"limit=201":                      `[{"field":"limit","message":"must be a whole number from 1 to 200"}]`,
 		"limit=":                         `[{"field":"limit","message":"must be a whole number from 1 to 200"}]`,
