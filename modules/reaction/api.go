@@ -78,7 +78,13 @@ func reactionOf(c echo.Context) (at event.Place, emoji string, err error) {
 	if at, err = placeOf(c); err != nil {
 		return at, "", err
 	}
-	emoji, ok := canonical(c.Param("emoji"))
+	text := c.Param("emoji")
+	if c.Request().URL.RawPath != "" { // the path is not written as Go would write it, and Echo takes it as it is
+		if text, err = url.PathUnescape(text); err != nil {
+			return at, "", ErrNotOneEmoji
+		}
+	}
+	emoji, ok := canonical(text)
 	if !ok {
 		return at, "", ErrNotOneEmoji
 	}
