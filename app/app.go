@@ -25,6 +25,7 @@ import (
 	"parley/app/store"
 	"parley/app/telemetry"
 	"parley/app/web"
+	"parley/modules/direct"
 	"parley/modules/group"
 	"parley/modules/mention"
 	"parley/modules/message"
@@ -134,6 +135,11 @@ func (s *server) apis() []registry.Module {
 		reaction.NewAPI(s.web.API(), groups, reactions),
 		mention.NewAPI(s.web.API(), mentions, reader),
 		pin.NewAPI(s.web.API(), groups, pins, reader),
+		direct.NewAPI(s.web.API(), s.chats(nil), s.bus, direct.Options{
+			Validate:   func(content, hash string) error { return message.Validate(content, hash, s.cfg.Message.MaxLength) },
+			Anyone:     s.cfg.Direct.Anyone,
+			Partitions: s.cfg.Message.Partitions,
+		}, direct.NewAPIMetrics(s.metrics), s.log),
 	}
 }
 
@@ -158,15 +164,25 @@ func (s *server) page() error {
 func (s *server) workers() []registry.Module {
 	sharer := partition.New(s.bus, partition.Options{ID: s.id, Metrics: partition.NewMetrics(s.metrics), Log: s.log})
 	metrics := message.NewWorkerMetrics(s.metrics)
+	messages := message.NewWorker(message.NewCommitter(s.messages(metrics)), s.bus, sharer, s.cfg.Message.Partitions, metrics, s.log)
+	personal := direct.NewWorkerMetrics(s.metrics)
+	chats := s.chats(personal)
+	messages.Handle(event.TypeDirectSend, direct.NewSends(chats))
+	messages.Handle(event.TypeDirectReceipt, direct.NewReceipts(chats, personal))
 	return []registry.Module{
 		sharer,
-		message.NewWorker(message.NewCommitter(s.messages(metrics)), s.bus, sharer, s.cfg.Message.Partitions, metrics, s.log),
+		messages,
 		subscription.NewWorker(subscription.NewStore(s.store), s.bus, s.cfg.Message.Partitions, subscription.NewWorkerMetrics(s.metrics), s.log),
 	}
 }
 
 func (s *server) messages(m *message.WorkerMetrics) *message.Store {
 	return message.NewStore(s.store, s.cfg.Message.EagerRecipients, m)
+}
+
+// chats are people's personal chats.
+func (s *server) chats(m *direct.WorkerMetrics) *direct.Store {
+	return direct.NewStore(s.store, s.cfg.Direct.Anyone, m)
 }
 
 // sockets are the components of the role socket.

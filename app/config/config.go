@@ -66,6 +66,10 @@ type Config struct {
 		MaxBacklog      int `key:"max_backlog" default:"10000" min:"1" max:"10000000" doc:"Accepted messages that may wait in one partition for a worker. Beyond it sending is answered 503 (overloaded) with Retry-After, until workers have caught up."`
 	} `key:"message"`
 
+	Direct struct {
+		Anyone bool `key:"anyone" default:"false" doc:"Whether people may write personal messages to anybody, and not only to those with whom they share a group. The same in every process."`
+	} `key:"direct"`
+
 	Routing struct {
 		UnbindDelay time.Duration `key:"unbind_delay" default:"30s" min:"0s" max:"1h" doc:"How long a channel's binding that nobody needs any more lingers."`
 	} `key:"routing"`

@@ -42,7 +42,7 @@ type Options struct {
 // NewAPI makes the component, which attaches its routes to those for signed-in users.
 func NewAPI(routes *echo.Group, s *Store, b Sender, o Options, m *APIMetrics, log *slog.Logger) *API {
 	return &API{
-		routes: routes, store: s, standings: store.NewLoader(s.standings), bus: b, reporter: NewReporter(b, o.Partitions),
+		routes: routes, store: s, standings: store.NewLoader(s.standings), bus: b, reporter: NewReporter(b, func() int { return o.Partitions }),
 		options: o, metrics: m, log: log.With("component", "direct.api"),
 	}
 }

@@ -69,7 +69,7 @@ const relation = `
 // what bounds them. More conditions may follow.
 func byIndex(d store.Dialect, alias, table, condition, bound string, more ...string) string {
 	if d == store.Postgres {
-		joined := "LATERAL (SELECT * FROM " + table + " WHERE " + condition + " " + bound + ") AS " + alias
+		joined := "LATERAL (SELECT * FROM " + table + " " + alias + " WHERE " + condition + " " + bound + ") AS " + alias
 		if len(more) > 0 {
 			joined += " WHERE " + strings.Join(more, " AND ")
 		}
@@ -83,7 +83,7 @@ func statementsOf(d store.Dialect) statements {
 	s := statements{
 		look: table(d, append(ints("i", "chat", "sender"), column{"hash", "text"})...) + `
 			SELECT q.i, ` + messageColumns + `
-			FROM q CROSS JOIN ` + byIndex(d, "m", "direct_messages", "sender_id = q.sender AND chat_id = q.chat AND hash = q.hash", "LIMIT 1"),
+			FROM q CROSS JOIN ` + byIndex(d, "m", "direct_messages", "m.sender_id = q.sender AND m.chat_id = q.chat AND m.hash = q.hash", "LIMIT 1"),
 		relate: table(d, ints("sender", "receiver")...) + `
 			SELECT q.sender, q.receiver, ` + relation + ` FROM q`,
 		create: pairs + `
@@ -106,7 +106,7 @@ func statementsOf(d store.Dialect) statements {
 		missed: table(d, ints("low", "high", "after", "upto")...) + `
 			SELECT c.low_id, c.high_id, c.last_seq, ` + messageColumns + `
 			FROM q CROSS JOIN direct_chats c
-			CROSS JOIN ` + byIndex(d, "m", "direct_messages", "chat_id = c.id AND seq > q.after AND seq <= q.upto", "ORDER BY seq LIMIT 1000", "c.low_id = q.low AND c.high_id = q.high"),
+			CROSS JOIN ` + byIndex(d, "m", "direct_messages", "m.chat_id = c.id AND m.seq > q.after AND m.seq <= q.upto", "ORDER BY m.seq LIMIT 1000", "c.low_id = q.low AND c.high_id = q.high"),
 	}
 	if d == store.SQLite { // there are no rows to lock: the one writer holds everything
 		s.lock = pairs + `

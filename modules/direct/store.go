@@ -194,29 +194,31 @@ func (b *batch) look(tx *gorm.DB) error {
 // judge refuses what its sender may not write (any more); what is kept stays.
 func (b *batch) judge(tx *gorm.DB) error {
 	asked := make(map[direction]bool)
+	var open []int // sends whose outcome is not known yet
 	for i, s := range b.sends {
-		if _, kept := b.kept[i]; !kept && b.first(i) {
-			asked[direction{s.SenderID, s.ReceiverID}] = true
+		if !b.first(i) {
+			continue
 		}
+		if r, kept := b.kept[i]; kept {
+			b.outcomes[i].Message = r.message(pairOf(s.SenderID, s.ReceiverID))
+			continue
+		}
+		open = append(open, i)
+		asked[direction{s.SenderID, s.ReceiverID}] = true
 	}
-	if len(asked) == 0 {
+	if len(open) == 0 {
 		return nil
 	}
 	standings, err := b.relate(tx, slices.Collect(maps.Keys(asked)))
 	if err != nil {
 		return err
 	}
-	for i, s := range b.sends {
-		d := direction{s.SenderID, s.ReceiverID}
-		r, kept := b.kept[i]
-		switch {
-		case !b.first(i):
-		case kept:
-			b.outcomes[i].Message = r.message(pairOf(s.SenderID, s.ReceiverID))
-		default:
-			if b.outcomes[i].Refused = d.refusal(standings[d], b.anyone); b.outcomes[i].Refused == nil {
-				b.fresh = append(b.fresh, i)
-			}
+	for _, i := range open {
+		d := direction{b.sends[i].SenderID, b.sends[i].ReceiverID}
+		if p := d.refusal(standings[d], b.anyone); p != nil {
+			b.outcomes[i].Refused = p
+		} else {
+			b.fresh = append(b.fresh, i)
 		}
 	}
 	return nil

@@ -21,53 +21,53 @@ type Progress struct {
 	DeliveredTold, ReadTold bool // which of it is to be told
 }
 
-// mark is how far a receipt says that its reader has got.
-type mark struct{ seq, at int64 }
-
-// report is what the receipts of one reader in one chat say together.
+// report is the receipts of one reader in one chat, in their order.
 type report struct {
-	direction       // from the reader
-	delivered, read mark
+	direction // from the reader
+	receipts  []event.DirectReceipt
 }
 
-// merge puts together what the receipts of a batch say: of those that reach equally far, the first one counts.
-func merge(receipts []event.DirectReceipt) []*report {
+// gather puts together what the receipts of a batch say of the same reader and chat.
+func gather(receipts []event.DirectReceipt) []*report {
 	var reports []*report
 	open := make(map[direction]*report, len(receipts))
 	for _, r := range receipts {
 		d := direction{r.ReaderID, r.OtherID}
-		p := open[d]
-		if p == nil {
-			p = &report{direction: d}
-			open[d] = p
-			reports = append(reports, p)
+		if open[d] == nil {
+			open[d] = &report{direction: d}
+			reports = append(reports, open[d])
 		}
-		m := mark{r.Seq, r.At.UnixMilli()}
-		if r.Status == Read && m.seq > p.read.seq {
-			p.read = m
-		}
-		if m.seq > p.delivered.seq { // what is read has been delivered
-			p.delivered = m
-		}
+		open[d].receipts = append(open[d].receipts, r)
 	}
 	return reports
 }
 
-// advance moves a position on, as far as there are messages, and never back. It returns whether that is to be told: it has moved, or this
+// apply moves a side on as far as receipts say, and returns what of it is to be told.
+func (s *side) apply(receipts []event.DirectReceipt, last int64) (delivered, read bool) {
+	for _, r := range receipts {
+		seq, at := min(r.Seq, last), r.At.UnixMilli()
+		delivered = advance(&s.delivered, &s.deliveredAt, seq, at) || delivered // what is read has been delivered
+		if r.Status == Read {
+			read = advance(&s.read, &s.readAt, seq, at) || read
+		}
+	}
+	return delivered, read
+}
+
+// advance moves a position on, never back, and returns whether that is to be told: it has moved, or this
 // is the receipt that has moved it, which comes again if its events could not be published.
-func (m mark) advance(seq, at *int64, last int64) (told bool) {
-	reached := min(m.seq, last)
+func advance(seq, at *int64, reached, reachedAt int64) (told bool) {
 	if reached > *seq {
-		*seq, *at = reached, m.at
+		*seq, *at = reached, reachedAt
 		return true
 	}
-	return reached > 0 && reached == *seq && m.at == *at
+	return reached > 0 && reached == *seq && reachedAt == *at
 }
 
 // Receive takes receipts and returns what is to be told of them, in the order of the first receipt of each reader in each chat. It can be
 // repeated. Receipts of those who have no chat are ignored.
 func (s *Store) Receive(ctx context.Context, receipts []event.DirectReceipt) ([]Progress, error) {
-	reports := merge(receipts)
+	reports := gather(receipts)
 	var progress []Progress
 	err := s.db.Write(ctx, func(tx *gorm.DB) (err error) {
 		progress, err = s.receive(tx, reports)
@@ -102,8 +102,7 @@ func (s *Store) receive(tx *gorm.DB, reports []*report) ([]Progress, error) {
 		mine := c.side(r.from)
 		before := *mine
 		m := &move{side: mine, Progress: Progress{ReaderID: r.from, OtherID: r.to}}
-		m.DeliveredTold = r.delivered.advance(&mine.delivered, &mine.deliveredAt, c.last)
-		m.ReadTold = r.read.advance(&mine.read, &mine.readAt, c.last)
+		m.DeliveredTold, m.ReadTold = mine.apply(r.receipts, c.last)
 		if !m.DeliveredTold && !m.ReadTold {
 			continue
 		}
