@@ -66,16 +66,20 @@ const (
 	highChats = `SELECT * FROM direct_chats WHERE high_id = ? AND low_id <> high_id AND last_message_id < ? ORDER BY last_message_id DESC LIMIT ?`
 )
 
-const listChats = `
+// Chats, each with the other one and its last message: what lists them stands between the two parts. Both ask for the user.
+const (
+	chatsOf = `
 	SELECT ` + chatColumns + `, ` + messageColumns + `, u.id, u.username, u.display_name, u.created_at, b.user_id IS NOT NULL
-	FROM (
-		SELECT * FROM (` + lowChats + `) AS l UNION ALL SELECT * FROM (` + highChats + `) AS h
-		ORDER BY last_message_id DESC LIMIT ?
-	) AS c
+	FROM (`
+	withOthers = `) AS c
 	JOIN users u ON u.id = CASE WHEN c.low_id = ? THEN c.high_id ELSE c.low_id END
 	JOIN direct_messages m ON m.id = c.last_message_id
 	LEFT JOIN user_blocks b ON b.user_id = ? AND b.blocked_id = u.id
 	ORDER BY c.last_message_id DESC`
+	listChats = chatsOf + `
+		SELECT * FROM (` + lowChats + `) AS l UNION ALL SELECT * FROM (` + highChats + `) AS h
+		ORDER BY last_message_id DESC LIMIT ?` + withOthers
+)
 
 // Chats lists a user's chats, the one with the latest message first, and whether there are more. Before is the id of a message, those
 // of later ones are left out; 0: none are.
@@ -83,9 +87,30 @@ func (s *Store) Chats(ctx context.Context, userID, before int64, limit int) ([]C
 	if before == 0 {
 		before = math.MaxInt64
 	}
-	chats := make([]Chat, 0, limit+1)
 	n := limit + 1
-	err := each(s.db.Read(ctx), listChats, []any{userID, before, n, userID, before, n, n, userID, userID}, func(scan scanner) error {
+	chats, err := s.list(ctx, userID, listChats, userID, before, n, userID, before, n, n, userID, userID)
+	if err != nil {
+		return nil, false, err
+	}
+	return chats[:min(len(chats), limit)], len(chats) > limit, nil
+}
+
+// With lists those of a user's chats that are with others, the one with the latest message first.
+func (s *Store) With(ctx context.Context, userID int64, others []int64) ([]Chat, error) {
+	pairs := make([]pair, 0, len(others))
+	for _, other := range others {
+		pairs = append(pairs, pairOf(userID, other))
+	}
+	d := s.db.Dialect()
+	these := table(d, ints("low", "high")...) + `
+		SELECT c.* FROM q CROSS JOIN ` + byIndex(d, "c", "direct_chats", "c.low_id = q.low AND c.high_id = q.high", "LIMIT 1")
+	return s.list(ctx, userID, chatsOf+these+withOthers, pairList(pairs), userID, userID)
+}
+
+// list reads what a statement that lists chats finds.
+func (s *Store) list(ctx context.Context, userID int64, sql string, args ...any) ([]Chat, error) {
+	chats := []Chat{}
+	err := each(s.db.Read(ctx), sql, args, func(scan scanner) error {
 		var (
 			c       chat
 			m       row
@@ -105,10 +130,7 @@ func (s *Store) Chats(ctx context.Context, userID, before int64, limit int) ([]C
 		})
 		return nil
 	})
-	if err != nil {
-		return nil, false, store.Map(err)
-	}
-	return chats[:min(len(chats), limit)], len(chats) > limit, nil
+	return chats, store.Map(err)
 }
 
 // Missed is what somebody has missed in the chat with OtherID.

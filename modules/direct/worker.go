@@ -2,6 +2,8 @@ package direct
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 
 	"parley/app/bus"
@@ -38,12 +40,13 @@ func (h *Sends) Handle(ctx context.Context, msgs []bus.Message) ([]bus.Message, 
 			continue
 		}
 		m := o.Message
-		out.emit(m.SenderID, event.PersonalSent, m)
+		p := pairOf(m.SenderID, m.ReceiverID)
+		out.tell(p, m.SenderID, event.PersonalSent, m)
 		if m.ReceiverID != m.SenderID {
-			out.emit(m.ReceiverID, event.PersonalReceive, m)
+			out.tell(p, m.ReceiverID, event.PersonalReceive, m)
 		}
 	}
-	return out.msgs, out.err
+	return out.messages()
 }
 
 // GaveUp tells the sender that its message is not kept. What cannot be read names nobody who could be told.
@@ -54,7 +57,7 @@ func (h *Sends) GaveUp(_ context.Context, msg bus.Message) ([]bus.Message, error
 	}
 	var out events
 	out.failure(s, ErrNotKept)
-	return out.msgs, out.err
+	return out.messages()
 }
 
 // Receiver takes receipts.
@@ -99,19 +102,20 @@ func (h *Receipts) Handle(ctx context.Context, msgs []bus.Message) ([]bus.Messag
 	h.metrics.receipts.Add(float64(len(receipts)))
 	var out events
 	for _, p := range progress {
+		chat := pairOf(p.ReaderID, p.OtherID)
 		read := p.ReadTold && p.OtherID != p.ReaderID
 		// What is read has been delivered, and need not be told twice.
 		if p.DeliveredTold && p.OtherID != p.ReaderID && !(read && p.DeliveredSeq == p.ReadSeq) {
-			out.emit(p.OtherID, event.PersonalStatus, status{p.ReaderID, Delivered, p.DeliveredSeq, p.DeliveredAt})
+			out.tell(chat, p.OtherID, event.PersonalStatus, status{p.ReaderID, Delivered, p.DeliveredSeq, p.DeliveredAt})
 		}
 		if read {
-			out.emit(p.OtherID, event.PersonalStatus, status{p.ReaderID, Read, p.ReadSeq, p.ReadAt})
+			out.tell(chat, p.OtherID, event.PersonalStatus, status{p.ReaderID, Read, p.ReadSeq, p.ReadAt})
 		}
 		if p.ReadTold {
-			out.emit(p.ReaderID, event.ReadCursor, cursor{p.OtherID, p.ReadSeq, p.Unread})
+			out.tell(chat, p.ReaderID, event.ReadCursor, cursor{p.OtherID, p.ReadSeq, p.Unread})
 		}
 	}
-	return out.msgs, out.err
+	return out.messages()
 }
 
 // GaveUp tells nobody: a later receipt says the same.
@@ -129,20 +133,45 @@ func decode[T any](msgs []bus.Message, typ string) ([]T, error) {
 	return all, nil
 }
 
-// events collects what is published, up to the first error.
+// Bounds of one bus message, so that it is written and routed in a moment.
+const (
+	maxBundle      = 64
+	maxBundleBytes = 256 << 10
+)
+
+// events collects what is published, up to the first error. What the two of a chat are told travels together, to the servers where
+// one of them is connected, in its order.
 type events struct {
-	msgs []bus.Message
-	err  error
+	parts []*part
+	open  map[pair]*part
+	err   error
 }
 
-func (e *events) emit(userID int64, name string, payload any) {
-	if e.err != nil {
+// part is a bus message in the making.
+type part struct {
+	bundle event.Bundle
+	bytes  int
+	single bus.Message // instead of a bundle
+}
+
+// tell adds an event of a chat.
+func (e *events) tell(p pair, userID int64, name string, payload any) {
+	data, err := json.Marshal(payload)
+	if err != nil {
+		e.err = errors.Join(e.err, fmt.Errorf("encode %s: %w", name, err))
 		return
 	}
-	var msg bus.Message
-	if msg, e.err = event.NewEmit(event.UserKey(userID), event.Emit{Event: name}, payload); e.err == nil {
-		e.msgs = append(e.msgs, msg)
+	if e.open == nil {
+		e.open = make(map[pair]*part, 8)
 	}
+	b := e.open[p]
+	if b == nil || len(b.bundle.Events) >= maxBundle || b.bytes >= maxBundleBytes {
+		b = &part{}
+		e.open[p] = b
+		e.parts = append(e.parts, b)
+	}
+	b.bundle.Events = append(b.bundle.Events, event.BundledEvent{Users: []int64{userID}, Event: name, Payload: data})
+	b.bytes += len(data)
 }
 
 // failed is the payload of PERSONAL_MESSAGE_FAILED.
@@ -153,6 +182,25 @@ type failed struct {
 	Detail string `json:"detail"`
 }
 
+// failure tells a sender alone.
 func (e *events) failure(s event.DirectSend, p *problem.Problem) {
-	e.emit(s.SenderID, event.PersonalFailed, failed{s.Hash, s.ReceiverID, p.Code, p.Explain()})
+	msg, err := event.NewEmit(event.UserKey(s.SenderID), event.Emit{Event: event.PersonalFailed},
+		failed{s.Hash, s.ReceiverID, p.Code, p.Explain()})
+	e.err = errors.Join(e.err, err)
+	e.parts = append(e.parts, &part{single: msg})
+}
+
+// messages is what is to be published.
+func (e *events) messages() ([]bus.Message, error) {
+	msgs := make([]bus.Message, 0, len(e.parts))
+	for _, p := range e.parts {
+		if len(p.bundle.Events) == 0 {
+			msgs = append(msgs, p.single)
+			continue
+		}
+		msg, err := event.NewBundle(p.bundle)
+		e.err = errors.Join(e.err, err)
+		msgs = append(msgs, msg)
+	}
+	return msgs, e.err
 }

@@ -2,8 +2,11 @@ package direct
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -26,14 +29,24 @@ func incoming[T any](t testing.TB, typ string, bodies ...T) []bus.Message {
 	return msgs
 }
 
-// told lists what is told to whom.
+// told lists what is told to whom, in the order in which a socket server where all are connected emits it.
 func told(t testing.TB, msgs []bus.Message) []string {
 	t.Helper()
 	var lines []string
 	for _, msg := range msgs {
-		e, err := event.Decode[event.Emit](msg, event.TypeEmit)
+		if msg.Type == event.TypeEmit {
+			e, err := event.Decode[event.Emit](msg, event.TypeEmit)
+			require.NoError(t, err)
+			lines = append(lines, msg.Key+" "+e.Event+" "+string(e.Payload))
+			continue
+		}
+		b, err := event.Decode[event.Bundle](msg, event.TypeBundle)
 		require.NoError(t, err)
-		lines = append(lines, msg.Key+" "+e.Event+" "+string(e.Payload))
+		for _, e := range b.Events {
+			require.Len(t, e.Users, 1)
+			require.Contains(t, append(msg.Also, msg.Key), event.UserKey(e.Users[0]))
+			lines = append(lines, event.UserKey(e.Users[0])+" "+e.Event+" "+string(e.Payload))
+		}
 	}
 	return lines
 }
@@ -60,12 +73,13 @@ func TestSendsAreToldToBoth(t *testing.T) {
 		return ` {"messageId":` + id + `,"chatId":3,"seq":` + seq + `,"senderId":` + from + `,"receiverId":` + to +
 			`,"content":"hi","hash":"a","createdAt":"0001-01-01T00:00:00.000Z"}`
 	}
+	require.Len(t, events, 3, "the two of a chat are told together")
 	require.Equal(t, []string{
 		"user:7 PERSONAL_MESSAGE_SENT" + payload("1", "10", "7", "8"),
 		"user:8 PERSONAL_MESSAGE_RECEIVE" + payload("1", "10", "7", "8"),
-		`user:7 PERSONAL_MESSAGE_FAILED {"hash":"b","userId":6,"code":"blocked","detail":"This person does not accept messages from you."}`,
 		"user:8 PERSONAL_MESSAGE_SENT" + payload("2", "20", "8", "7"),
 		"user:7 PERSONAL_MESSAGE_RECEIVE" + payload("2", "20", "8", "7"),
+		`user:7 PERSONAL_MESSAGE_FAILED {"hash":"b","userId":6,"code":"blocked","detail":"This person does not accept messages from you."}`,
 		"user:9 PERSONAL_MESSAGE_SENT" + payload("5", "50", "9", "9"),
 	}, told(t, events))
 }
@@ -148,9 +162,43 @@ func TestRedelivery(t *testing.T) {
 				require.NoError(t, err)
 				again = append(again, told(t, events)...)
 			}
-			require.Equal(t, lines, again)
+			require.ElementsMatch(t, lines, again)
+			require.Equal(t, chatEvents(lines), chatEvents(again), "a chat's in order")
 		}
 	})
+}
+
+// chatEvents leaves out what a sender is told alone.
+func chatEvents(lines []string) []string {
+	return slices.DeleteFunc(slices.Clone(lines), func(line string) bool { return strings.Contains(line, event.PersonalFailed) })
+}
+
+// TestTellingIsBoundedAndInOrder: the order of a chat goes on in the next bus message.
+func TestTellingIsBoundedAndInOrder(t *testing.T) {
+	t.Parallel()
+	const n = 250
+	outcomes := make([]Outcome, n)
+	for i := range outcomes {
+		outcomes[i].Message = event.PersonalMessage{Seq: int64(i/2 + 1), SenderID: 1, ReceiverID: 2 + int64(i%2), Content: strings.Repeat("x", i%2*10_000)}
+	}
+	events, err := NewSends(fakeKeeper{outcomes: outcomes}).Handle(t.Context(), incoming(t, event.TypeDirectSend, make([]event.DirectSend, n)...))
+	require.NoError(t, err)
+	require.Greater(t, len(events), 6)
+	last := make(map[string]int64)
+	for _, msg := range events {
+		require.Less(t, len(msg.Body), 300<<10)
+		b, err := event.Decode[event.Bundle](msg, event.TypeBundle)
+		require.NoError(t, err)
+		require.LessOrEqual(t, len(b.Events), maxBundle)
+		for _, e := range b.Events {
+			var m event.PersonalMessage
+			require.NoError(t, json.Unmarshal(e.Payload, &m))
+			key := fmt.Sprint(e.Event, m.ReceiverID)
+			require.Equal(t, last[key]+1, m.Seq)
+			last[key] = m.Seq
+		}
+	}
+	require.Len(t, last, 4)
 }
 
 // sendFunc is a bus that takes what is sent.
