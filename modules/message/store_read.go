@@ -97,7 +97,11 @@ func (r *Reader) ByIDs(ctx context.Context, viewer int64, ids []int64) ([]event.
 		return []event.Message{}, nil
 	}
 	var rows []row
-	if err := r.db.Read(ctx).Raw(selectMessages+`WHERE m.id IN ?`, ids).Scan(&rows).Error; err != nil {
+	among := `WHERE m.id IN (SELECT value FROM json_each(?))`
+	if r.db.Dialect() == store.Postgres {
+		among = `WHERE m.id = ANY (?::bigint[])`
+	}
+	if err := r.db.Read(ctx).Raw(selectMessages+among, r.db.Dialect().List(ids)).Scan(&rows).Error; err != nil {
 		return nil, store.Map(err)
 	}
 	places := make(map[int64]int, len(ids))
