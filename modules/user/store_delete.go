@@ -12,7 +12,7 @@ import (
 )
 
 // delete ends the account of a user whose password was verified; told is published with it. The row stays, without anything that
-// tells whose it was, where messages refer to it.
+// tells whose it was, where messages or personal chats refer to it.
 func (t tables) delete(ctx context.Context, verified row, now int64, told bus.Message) error {
 	return t.db.Write(ctx, func(tx *gorm.DB) error {
 		var r row
@@ -28,11 +28,16 @@ func (t tables) delete(ctx context.Context, verified row, now int64, told bus.Me
 		} else if member {
 			return ErrStillMember
 		}
-		wrote, err := exists(tx, "messages WHERE sender_id = ?", r.ID)
+		if err := forgetPersonal(tx, r.ID); err != nil {
+			return err
+		}
+		// The other one keeps a personal chat, with whomever it was.
+		kept, err := exists(tx, `messages WHERE sender_id = ? UNION ALL SELECT 1 FROM direct_chats WHERE low_id = ?
+			UNION ALL SELECT 1 FROM direct_chats WHERE high_id = ?`, r.ID, r.ID, r.ID)
 		if err != nil {
 			return err
 		}
-		if wrote {
+		if kept {
 			err = r.anonymise(tx, now)
 		} else {
 			err = tx.Delete(&r).Error // and its refresh tokens
@@ -44,7 +49,21 @@ func (t tables) delete(ctx context.Context, verified row, now int64, told bus.Me
 	})
 }
 
-// anonymise leaves of a user what messages refer to.
+// forgetPersonal deletes what is of no use to anybody else: notes to oneself, and whom one has blocked or was blocked by.
+func forgetPersonal(tx *gorm.DB, id int64) error {
+	for _, statement := range []string{
+		"DELETE FROM direct_messages WHERE chat_id IN (SELECT id FROM direct_chats WHERE low_id = ? AND high_id = ?)",
+		"DELETE FROM direct_chats WHERE low_id = ? AND high_id = ?",
+		"DELETE FROM user_blocks WHERE user_id = ? OR blocked_id = ?",
+	} {
+		if err := tx.Exec(statement, id, id).Error; err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// anonymise leaves of a user what messages and personal chats refer to.
 func (r row) anonymise(tx *gorm.DB, now int64) error {
 	if err := tx.Where("user_id = ?", r.ID).Delete(&refreshToken{}).Error; err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 	"gorm.io/gorm"
 
 	"parley/app/event"
+	"parley/app/store"
 	"parley/app/store/storetest"
 )
 
@@ -101,6 +102,35 @@ func TestDeleteTheAccountOfAnAuthor(t *testing.T) {
 		require.ErrorIs(t, err, ErrUserNotFound)
 		_, err = w.service.SetPassword(t.Context(), strconv.FormatInt(id, 10), "a new password")
 		require.ErrorIs(t, err, ErrUserNotFound)
+	})
+}
+
+// TestDeleteAnAccountWithPersonalChats: the other one keeps the chat; notes to oneself and blocks go.
+func TestDeleteAnAccountWithPersonalChats(t *testing.T) {
+	t.Parallel()
+	inBoth(t, func(t *testing.T, w *world) {
+		anna, bobb, carl := w.register("anna"), w.register("bobb"), w.register("carl")
+		chat := func(id, low, high int64) {
+			w.exec(`INSERT INTO direct_chats (id, low_id, high_id, last_seq, created_at) VALUES (?, ?, ?, 1, 0)`, id, low, high)
+			w.exec(`INSERT INTO direct_messages (chat_id, seq, sender_id, hash, content, created_at) VALUES (?, 1, ?, 'h', 'x', 0)`, id, high)
+		}
+		chat(1, anna.User.ID, anna.User.ID)
+		chat(2, anna.User.ID, bobb.User.ID)
+		chat(3, carl.User.ID, carl.User.ID)
+		w.exec(`INSERT INTO user_blocks (user_id, blocked_id, created_at) VALUES (?, ?, 0), (?, ?, 0)`, anna.User.ID, bobb.User.ID, bobb.User.ID, anna.User.ID)
+		for _, who := range []Session{anna, carl} {
+			require.Equal(t, http.StatusNoContent, w.call("DELETE", "/me", who.AccessToken, ownPassword(who.User.Username), nil))
+		}
+		kept, err := w.service.tables.byID(t.Context(), anna.User.ID)
+		require.NoError(t, err)
+		require.True(t, kept.deleted())
+		_, err = w.service.tables.byID(t.Context(), carl.User.ID)
+		require.ErrorIs(t, err, store.ErrNotFound, "nobody else has anything of carl's")
+		for rows, want := range map[string]int64{"direct_chats": 1, "direct_messages": 1, "user_blocks": 0} {
+			var n int64
+			require.NoError(t, w.store.Read(t.Context()).Raw("SELECT count(*) FROM "+rows).Scan(&n).Error)
+			require.Equal(t, want, n, rows)
+		}
 	})
 }
 
