@@ -30,6 +30,7 @@ import (
 	"parley/modules/mention"
 	"parley/modules/message"
 	"parley/modules/pin"
+	"parley/modules/presence"
 	"parley/modules/reaction"
 	"parley/modules/routing"
 	"parley/modules/subscription"
@@ -173,6 +174,7 @@ func (s *server) workers() []registry.Module {
 		sharer,
 		messages,
 		subscription.NewWorker(subscription.NewStore(s.store), s.bus, s.cfg.Message.Partitions, subscription.NewWorkerMetrics(s.metrics), s.log),
+		presence.NewWorker(presence.NewStore(s.store), s.bus, presence.NewWorkerMetrics(s.metrics), s.log),
 	}
 }
 
@@ -200,6 +202,8 @@ func (s *server) sockets() ([]registry.Module, error) {
 	router.Subscribe(hub)
 	router.Handle(event.TypeSnapshot, hub.Snapshot)
 	router.Handle(event.TypeFence, hub.Fence)
+	people := presence.NewSocket(s.id, server, router, s.bus, router.Bindings(), presence.NewMetrics(s.metrics), s.log)
+	hub.Observe(people)
 	if s.cfg.Has(registry.Socket) {
 		s.web.Mount("/socket.io/", server.Handler())
 		// Polling requests would hold up the listener's end; so clients are told, and let go, as soon as it begins.
@@ -210,7 +214,7 @@ func (s *server) sockets() ([]registry.Module, error) {
 			}
 		})
 	}
-	return []registry.Module{server, router, hub, typing.NewSocket(server, s.bus, s.log)}, nil
+	return []registry.Module{server, router, hub, typing.NewSocket(server, s.bus, s.log), people}, nil
 }
 
 // newBus makes the bus of a configuration.
