@@ -38,6 +38,10 @@ const (
 	// Typing is sent by clients, too.
 	Typing = "TYPING"
 
+	// PresenceSubscribe is sent by clients, PresenceChanged by clients, too.
+	PresenceSubscribe = "PRESENCE_SUBSCRIBE"
+	PresenceChanged   = "PRESENCE"
+
 	Resync = "RESYNC"
 	Drain  = "DRAIN"
 )
