@@ -19,7 +19,7 @@ func NewStore(db *store.Store) *Store { return &Store{db: db} }
 // before. Both only in channels that the user may read now. Each kind goes backwards along an index of its own. The
 // parameters are the user, twice; before; limit; before; limit; limit.
 const (
-	channelsOf = `
+	listNamed = `
 		WITH mine AS (
 			SELECT c.id, g.user_id, CASE WHEN c.private THEN x.joined_at ELSE g.joined_at END AS joined_at
 			FROM group_members g
@@ -29,12 +29,15 @@ const (
 		)
 		SELECT message_id FROM (
 			SELECT m.message_id FROM mentions m
-			WHERE m.user_id = ? AND m.user_id > 0 AND m.message_id < ? AND EXISTS (SELECT 1 FROM mine WHERE mine.id = m.channel_id)
+			WHERE m.user_id = ? AND m.user_id > 0 AND m.message_id < ? AND EXISTS (
+				SELECT 1 FROM channels c JOIN group_members g ON g.group_id = c.group_id AND g.user_id = m.user_id
+				WHERE c.id = m.channel_id
+					AND (NOT c.private OR EXISTS (SELECT 1 FROM channel_members x WHERE x.channel_id = c.id AND x.user_id = m.user_id)))
 			ORDER BY m.message_id DESC LIMIT ?
 		) AS named
 		UNION
 		SELECT message_id FROM (`
-	postgresList = channelsOf + `
+	postgresList = listNamed + `
 			SELECT m.message_id FROM mine CROSS JOIN LATERAL (
 				SELECT message_id FROM mentions e
 				WHERE e.channel_id = mine.id AND e.user_id = 0 AND e.message_id < ? AND e.sender_id <> mine.user_id AND e.created_at >= mine.joined_at
@@ -42,7 +45,7 @@ const (
 			) AS m
 		) AS everyone
 		ORDER BY message_id DESC LIMIT ?`
-	sqliteList = channelsOf + `
+	sqliteList = listNamed + `
 			SELECT e.message_id FROM mine CROSS JOIN mentions e ON e.channel_id = mine.id
 			WHERE e.user_id = 0 AND e.message_id < ? AND e.sender_id <> mine.user_id AND e.created_at >= mine.joined_at
 			ORDER BY e.message_id DESC LIMIT ?
