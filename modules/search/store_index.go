@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"gorm.io/gorm"
 
@@ -15,17 +16,20 @@ import (
 // indexLock is the PostgreSQL advisory lock that one indexer at a time holds: "parleyse" in ASCII.
 const indexLock int64 = 0x7061726c65797365
 
-// Messages that go into the index in one transaction. On SQLite it holds up those who send.
 const (
-	postgresBatch = 500
-	sqliteBatch   = 128
+	// batch is how many messages go into the index in one transaction.
+	batch = 500
+	// How many times as long as a step the pause after it is. Sending comes first: on SQLite both need the one writer, on PostgreSQL the same
+	// processors and disks.
+	postgresRest = 3
+	sqliteRest   = 9
 	// maxPlaces is how many channels and chats are looked at in one.
 	maxPlaces = 200
 )
 
 // Progress is what one step of indexing has come to.
 type Progress struct {
-	Indexed int   // messages that went into the index or out of it
+	Indexed int   // messages that were looked at, and went into the index or out of it
 	Waiting int64 // messages sent since that are not in it yet
 	Older   int64 // messages from before the index was there, or was emptied, that are not in it yet
 }
@@ -38,14 +42,14 @@ type Progress struct {
 func (s *Store) Step(ctx context.Context) (Progress, error) {
 	w, err := s.waiting(s.db.Read(ctx))
 	if err != nil || w.nothing() {
-		return w.progress(0), store.Map(err)
+		return w.progress(), store.Map(err)
 	}
 	if s.db.Dialect() == store.SQLite { // one process has the database, and the one writer is needed for nothing but writing
 		if err := s.take(s.db.Read(ctx), &w); err != nil {
 			return Progress{}, store.Map(err)
 		}
 		err := s.db.Write(ctx, func(tx *gorm.DB) error { return s.apply(tx, &w) })
-		return w.progress(w.applied), err
+		return w.progress(), err
 	}
 	err = s.db.Write(ctx, func(tx *gorm.DB) error {
 		w = work{}
@@ -60,7 +64,7 @@ func (s *Store) Step(ctx context.Context) (Progress, error) {
 		}
 		return s.apply(tx, &w)
 	})
-	return w.progress(w.applied), err
+	return w.progress(), err
 }
 
 // lock keeps other processes from indexing until the end of the transaction. False: one of them is at it.
@@ -76,7 +80,6 @@ type work struct {
 	changes   []change
 	parts     []part
 	documents []document
-	applied   int
 }
 
 // place is a channel or a personal chat of which something is not in the index, and how far it is.
@@ -97,6 +100,7 @@ type part struct {
 	High   int64 `json:"high"`
 	Newest int64 `json:"newest"`
 	Oldest int64 `json:"oldest"`
+	old    bool
 }
 
 // document is a message with its words, as the statements take it.
@@ -110,14 +114,15 @@ type document struct {
 
 func (w *work) nothing() bool { return len(w.places) == 0 && len(w.changes) == 0 }
 
-func (w *work) progress(indexed int) Progress {
-	p := Progress{Indexed: indexed}
+func (w *work) progress() Progress {
+	p := Progress{Indexed: len(idsOf(w.changes))}
 	if len(w.places) > 0 {
 		p.Waiting, p.Older = w.places[0].Waiting, w.places[0].Older
 	}
 	for _, r := range w.parts {
 		n := r.High - r.Low + 1
-		if r.Oldest < r.Low {
+		p.Indexed += int(n)
+		if r.old {
 			p.Older -= n
 		} else {
 			p.Waiting -= n
@@ -126,16 +131,17 @@ func (w *work) progress(indexed int) Progress {
 	return p
 }
 
-func (s *Store) batch() int {
+// Rest implements Index.
+func (s *Store) Rest() time.Duration {
 	if s.db.Dialect() == store.SQLite {
-		return sqliteBatch
+		return sqliteRest
 	}
-	return postgresBatch
+	return postgresRest
 }
 
 // waiting finds what is to be done, and how much of it makes a batch. It looks at every channel and chat, but at no message.
 func (s *Store) waiting(db *gorm.DB) (w work, err error) {
-	if err := db.Raw(`SELECT id, message_id FROM search_changes ORDER BY id LIMIT ?`, s.batch()).Scan(&w.changes).Error; err != nil {
+	if err := db.Raw(`SELECT id, message_id FROM search_changes ORDER BY id LIMIT ?`, batch).Scan(&w.changes).Error; err != nil {
 		return w, fmt.Errorf("read which messages were changed: %w", err)
 	}
 	if err := db.Raw(`
@@ -152,7 +158,7 @@ func (s *Store) waiting(db *gorm.DB) (w work, err error) {
 		ORDER BY last_seq - newest DESC, place_id LIMIT ?`, maxPlaces).Scan(&w.places).Error; err != nil {
 		return w, fmt.Errorf("read how far the index is: %w", err)
 	}
-	w.parts = share(w.places, s.batch()-len(w.changes), len(w.changes) == 0)
+	w.parts = share(w.places, batch-len(w.changes), len(w.changes) == 0)
 	return w, nil
 }
 
@@ -163,7 +169,7 @@ func share(places []place, quota int, old bool) (parts []part) {
 	for i, p := range places {
 		n := min(p.LastSeq-p.Newest, max(left/int64(len(places)-i), 1), left)
 		if n > 0 {
-			parts = append(parts, part{p.Direct, p.PlaceID, p.Newest + 1, p.Newest + n, p.Newest + n, p.Oldest})
+			parts = append(parts, part{p.Direct, p.PlaceID, p.Newest + 1, p.Newest + n, p.Newest + n, p.Oldest, false})
 			left -= n
 		}
 	}
@@ -172,7 +178,7 @@ func share(places []place, quota int, old bool) (parts []part) {
 	}
 	for _, p := range places {
 		if n := min(p.Oldest, left); n > 0 {
-			parts = append(parts, part{p.Direct, p.PlaceID, p.Oldest - n + 1, p.Oldest, p.Newest, p.Oldest - n})
+			parts = append(parts, part{p.Direct, p.PlaceID, p.Oldest - n + 1, p.Oldest, p.Newest, p.Oldest - n, true})
 			left -= n
 		}
 	}
@@ -312,7 +318,6 @@ func (s *Store) apply(tx *gorm.DB, w *work) error {
 			return fmt.Errorf("forget changes: %w", err)
 		}
 	}
-	w.applied = len(w.documents) + len(w.changes)
 	return nil
 }
 

@@ -37,7 +37,7 @@ var languages = []struct {
 	{text: "func (s *Server) ServeHTTP(w http.ResponseWriter) error { return nil }", finds: []string{"ServeHTTP", "servehttp", "http.ResponseWriter", "(w http", "resp", "s*server"},
 		not: []string{"HTTP.Serve"}},
 	{text: "set MAX_CONN_LIFE=30 in app_config.yaml, then ctrl+c; v1.26.0", finds: []string{"max_conn_life", "conn", "app_config.yaml", "config.yaml", "ctrl+c", "v1.26", "v1.26.0"}, not: []string{"1.26", "max_life", "1.0.26"}},
-	{text: "See https://example.com/docs/a-b?id=42&x=%20#frag now", finds: []string{"https://example.com/docs", "example.com", "example.co", "id=42", "/docs/a-b"}, not: []string{"example.org", "com.example"}},
+	{text: "See https://example.com/docs/a-b?id=42&x=%20#frag now", finds: []string{"https://example.com/docs", "example.com", "id=42", "/docs/a-b"}, not: []string{"example.org", "com.example", "example.co"}},
 	{text: "Write to Ann.Example+chat@mail.example.org, @ben!", finds: []string{"ann.example+chat@mail.example.org", "ann.example", "@ben", "ben", "mail.example.org"}, not: []string{"ann@mail.example.org"}},
 	{text: "100% of C++ & C# '; DROP TABLE messages; -- \"quoted\" \\ NULL", finds: []string{"100%", "c++", "c#", "drop table", `"drop table messages"`, "quoted", "null", "'; drop"}},
 	{text: "NOT AND OR NEAR(x, y) a:b words:x", finds: []string{"not and or near", "NEAR(x, y)", "a:b", "words:x", "AND", "OR"}, not: []string{"NEAR(y, x)"}},

@@ -11,11 +11,9 @@ import (
 const (
 	// idle is how often an index that is complete is looked after: how soon a message can be found, about.
 	idle = 500 * time.Millisecond
-	// share of the time that indexing takes at most while there is much of it, as one part of so many. Sending comes first: on SQLite both need the
-	// one writer, and on PostgreSQL the same processors and disks.
-	rest = 3
-	// restIdle is the same for the question whether there is anything to do, which grows with the number of channels.
-	restIdle = 20
+	// idleRest is how many times as long as the question whether there is anything to do the pause after it is, at least: the question takes
+	// the longer the more channels there are.
+	idleRest = 20
 	// firstPause and longestPause bound the wait after a failure; it doubles each time.
 	firstPause   = 500 * time.Millisecond
 	longestPause = 30 * time.Second
@@ -24,6 +22,8 @@ const (
 // Index is what the worker keeps up to date.
 type Index interface {
 	Step(ctx context.Context) (Progress, error)
+	// Rest is how many times as long as a step the pause after it is.
+	Rest() time.Duration
 }
 
 // Worker is the component "search.worker", which takes messages into the index.
@@ -73,7 +73,7 @@ func (w *Worker) run(ctx context.Context) {
 		begun := time.Now()
 		p, err := w.index.Step(ctx)
 		took := time.Since(begun)
-		wait := rest * took
+		wait := w.index.Rest() * took
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -94,7 +94,7 @@ func (w *Worker) run(ctx context.Context) {
 				w.tellOlder(ctx, p.Older)
 			}
 			if p.Indexed == 0 {
-				wait = max(idle, restIdle*took)
+				wait = max(idle, idleRest*took)
 			}
 		}
 		if !sleep(ctx, wait) {
