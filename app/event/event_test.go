@@ -46,6 +46,13 @@ func samples(t *testing.T) map[string]bus.Message {
 			Groups:     []SnapshotGroup{{ID: 2, Version: 8, Channels: []int64{3, 4}}},
 			Partitions: 16,
 		})),
+		"direct-send": must(Encode(PartitionKey(PairPartition(5, 6, 16)), TypeDirectSend, DirectSend{
+			SenderID: 5, ReceiverID: 6, Content: "<é> \"😀\"", Hash: "a-1", AcceptedAt: moment,
+		})),
+		"direct-receipt": must(Encode(PartitionKey(7), TypeDirectReceipt, DirectReceipt{ReaderID: 5, OtherID: 6, Status: "READ", Seq: 4, At: moment})),
+		"direct-message": must(NewEmit(UserKey(6), Emit{Event: PersonalReceive}, PersonalMessage{
+			MessageID: 1, ChatID: 2, Seq: 4, SenderID: 5, ReceiverID: 6, Content: "<é> \"😀\"", Hash: "a-1", CreatedAt: moment,
+		})),
 		"posted": posted(t, message),
 		"except": must(NewEmit(GroupKey(2), Emit{Event: MemberLeft, ExceptUser: 5}, map[string]int64{"groupId": 2})),
 		"failed": must(NewEmit(UserKey(5), Emit{Event: MessageFailed}, Failed{Hash: "a-1", ChannelID: 3, Code: "c", Detail: "d"})),
@@ -54,14 +61,14 @@ func samples(t *testing.T) map[string]bus.Message {
 		}}, map[string]int{"any": 1})),
 		"change-group":    must(NewEmit(GroupKey(2), Emit{Event: GroupRemoved, Change: &Change{Kind: GroupDeleted, GroupID: 2, Version: 9}}, nil)),
 		"change-disabled": must(NewEmit(UserKey(5), Emit{Change: &Change{Kind: UserDisabled, UserID: 5}}, nil)),
-		"announce":        must(Announce(7, must(NewEmit(ChannelKey(3), Emit{Event: MessageDeleted}, Deleted{GroupID: 2, ChannelID: 3, MessageID: 1, Seq: 4, DeletedBy: 5, DeletedAt: moment})))),
+		"announce":        must(Announce(7, must(NewEmit(ChannelKey(3), Emit{Event: MessageDeleted}, Deleted{GroupID: 2, ChannelID: 3, MessageID: 1, Seq: 4, DeletedBy: 5, DeletedAt: moment})), 1)),
 		"receipts": must(Encode(PartitionKey(7), TypeReceipts, Receipts{ChannelID: 3, Users: []Receipt{
 			{UserID: 5, Delivered: 4, Read: 2, At: moment}, {UserID: 6, Delivered: 4, At: moment},
 		}})),
 		"bundle": must(NewBundle(Bundle{Events: []BundledEvent{
 			{Users: []int64{5, 6}, Event: MessageStatus, Payload: []byte(`{"any":1}`)}, {Users: []int64{6, 7}, Event: ReadCursor, Payload: []byte(`{}`)},
 		}})),
-		"fence":    must(Encode(ServerKey("host-1"), TypeFence, Fence{UserID: 5})),
+		"fence": must(Encode(ServerKey("host-1"), TypeFence, Fence{UserID: 5})),
 		"presence-ask": must(Encode(PresenceRequestKey, TypePresenceAsk, PresenceAsk{
 			ServerID: "host-1", RequestID: 6, Asks: []PresenceWish{{ViewerID: 5, UserIDs: []int64{8, 9}}},
 		})),
@@ -219,7 +226,7 @@ func FuzzDecode(f *testing.F) {
 		again[PresenceStates](t, TypePresenceStates, body)
 		again[Receipts](t, TypeReceipts, body)
 		again[Bundle](t, TypeBundle, body)
-		events, err := Announced(bus.Message{Key: "k", Type: TypeAnnounce, Body: body})
+		events, _, err := Announced(bus.Message{Key: "k", Type: TypeAnnounce, Body: body})
 		for _, e := range events {
 			require.True(t, err != nil || e.Key != "")
 		}
