@@ -32,6 +32,7 @@ import (
 	"parley/modules/pin"
 	"parley/modules/presence"
 	"parley/modules/reaction"
+	"parley/modules/receipt"
 	"parley/modules/routing"
 	"parley/modules/subscription"
 	"parley/modules/typing"
@@ -54,6 +55,8 @@ type server struct {
 	tokens *auth.Tokens
 	web    *web.Server
 	relay  *outbox.Relay
+
+	receipts *receipt.GatherMetrics // of the roles that clients tell
 }
 
 // wire makes the components of a process. It does no I/O.
@@ -98,6 +101,7 @@ func (s *server) foundation(secret []byte) (err error) {
 		return fmt.Errorf("auth.jwt_secret: %w", err)
 	}
 	s.relay = outbox.New(s.store, s.bus, outbox.NewMetrics(s.metrics))
+	s.receipts = receipt.NewGatherMetrics(s.metrics)
 	s.web = web.New(web.Options{
 		Addr:           s.cfg.HTTP.Addr,
 		AllowedOrigins: s.cfg.HTTP.AllowedOrigins,
@@ -136,6 +140,7 @@ func (s *server) apis() []registry.Module {
 		reaction.NewAPI(s.web.API(), groups, reactions),
 		mention.NewAPI(s.web.API(), mentions, reader),
 		pin.NewAPI(s.web.API(), groups, pins, reader),
+		receipt.NewAPI(s.web.API(), groups, receipt.NewStore(s.store, s.cfg.Message.EagerRecipients), s.bus, s.cfg.Message.Partitions, s.receipts, s.log),
 		direct.NewAPI(s.web.API(), s.chats(nil), s.bus, direct.Options{
 			Validate:   func(content, hash string) error { return message.Validate(content, hash, s.cfg.Message.MaxLength) },
 			Anyone:     s.cfg.Direct.Anyone,
@@ -166,13 +171,16 @@ func (s *server) workers() []registry.Module {
 	sharer := partition.New(s.bus, partition.Options{ID: s.id, Metrics: partition.NewMetrics(s.metrics), Log: s.log})
 	metrics := message.NewWorkerMetrics(s.metrics)
 	messages := message.NewWorker(message.NewCommitter(s.messages(metrics)), s.bus, sharer, s.cfg.Message.Partitions, metrics, s.log)
+	receipts := receipt.NewWorker(receipt.NewStore(s.store, s.cfg.Message.EagerRecipients), receipt.NewWorkerMetrics(s.metrics), s.log)
 	personal := direct.NewWorkerMetrics(s.metrics)
 	chats := s.chats(personal)
 	messages.Handle(event.TypeDirectSend, direct.NewSends(chats))
 	messages.Handle(event.TypeDirectReceipt, direct.NewReceipts(chats, personal))
+	messages.Handle(event.TypeReceipts, receipts)
 	return []registry.Module{
 		sharer,
 		messages,
+		receipts,
 		subscription.NewWorker(subscription.NewStore(s.store), s.bus, s.cfg.Message.Partitions, subscription.NewWorkerMetrics(s.metrics), s.log),
 		presence.NewWorker(presence.NewStore(s.store), s.bus, presence.NewWorkerMetrics(s.metrics), s.log),
 	}
@@ -214,7 +222,12 @@ func (s *server) sockets() ([]registry.Module, error) {
 			}
 		})
 	}
-	return []registry.Module{server, router, hub, typing.NewSocket(server, s.bus, s.log), people}, nil
+	return []registry.Module{
+		server, router, hub,
+		typing.NewSocket(server, s.bus, s.log),
+		people,
+		receipt.NewSocket(server, s.bus, direct.NewReporter(s.bus, hub.Partitions), hub.Partitions, s.receipts, s.log),
+	}, nil
 }
 
 // newBus makes the bus of a configuration.

@@ -124,7 +124,7 @@ func at(t *testing.T, v any, path ...any) any {
 var (
 	groupKeys   = []string{"id", "name", "description", "role", "createdAt", "channels"}
 	channelKeys = []string{"id", "groupId", "name", "topic", "private", "lastSeq", "createdAt"}
-	openKeys    = append([]string{"readSeq", "unread"}, channelKeys...)
+	openKeys    = append([]string{"readSeq", "unread", "mentions"}, channelKeys...)
 	memberKeys  = []string{"user", "role", "joinedAt"}
 	userKeys    = []string{"id", "username", "displayName", "createdAt"}
 )

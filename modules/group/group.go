@@ -52,8 +52,9 @@ type Channel struct {
 // OpenChannel is a channel with how far one of its readers has got in it.
 type OpenChannel struct {
 	Channel
-	ReadSeq int64 `json:"readSeq"`
-	Unread  int64 `json:"unread"` // messages of others after ReadSeq
+	ReadSeq  int64 `json:"readSeq"`
+	Unread   int64 `json:"unread"`   // messages of others after ReadSeq that are not deleted
+	Mentions int64 `json:"mentions"` // how many of them mention the reader
 }
 
 // User is a person as members of the same group see them.

@@ -110,6 +110,33 @@ func TestListShowsWhatIsUnreadInReadableChannels(t *testing.T) {
 		groups, err = w.List(w.ctx(), dan)
 		require.NoError(t, err)
 		require.EqualValues(t, 1, groups[0].Channels[0].Unread)
+		require.EqualValues(t, groups[0].Channels[0].LastSeq-1, w.number(`SELECT since_seq FROM channel_cursors WHERE channel_id = ? AND user_id = ?`, general, dan))
+	})
+}
+
+// Deleted messages are not unread, nor are one's own; a message that mentions somebody twice counts once. It makes no difference how much is unread.
+func TestUnreadAndMentions(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(w *world) {
+		t := w.t
+		general := w.group().Channels[0].ID
+		w.exec(`INSERT INTO messages (channel_id, seq, sender_id, hash, content, created_at)
+			WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4000) SELECT ?, i, 1 + i % 3, 'h' || i, 'x', 0 FROM n`, general)
+		w.exec(`UPDATE channels SET last_seq = 4000 WHERE id = ?`, general)
+		w.exec(`UPDATE messages SET deleted_at = 1 WHERE channel_id = ? AND seq % 10 = 0`, general)
+		for _, m := range [][2]int64{{1501, cat}, {3000, cat}, {3000, 0}, {3001, 0}, {3500, ben}, {3002, 0}} { // cat wrote 3002
+			w.exec(`INSERT INTO mentions (channel_id, user_id, seq, message_id, sender_id, created_at)
+				SELECT channel_id, ?, seq, id, sender_id, 0 FROM messages WHERE channel_id = ? AND seq = ?`, m[1], general, m[0])
+		}
+		for _, read := range []int64{0, 1, 1500, 1501, 1999, 2000, 2001, 3000, 3001, 3999, 4000} {
+			w.exec(`UPDATE channel_cursors SET read_seq = ? WHERE channel_id = ? AND user_id = ?`, read, general, cat)
+			groups, err := w.List(w.ctx(), cat)
+			require.NoError(t, err)
+			require.Equal(t, w.number(`SELECT count(*) FROM messages WHERE channel_id = ? AND seq > ? AND sender_id <> ? AND deleted_at IS NULL`,
+				general, read, cat), groups[0].Channels[0].Unread, "%d", read)
+			mentions := map[int64]int64{0: 3, 1: 3, 1500: 3, 1501: 2, 1999: 2, 2000: 2, 2001: 2, 3000: 1}[read]
+			require.Equal(t, mentions, groups[0].Channels[0].Mentions, "%d", read)
+		}
 	})
 }
 

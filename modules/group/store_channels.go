@@ -19,6 +19,7 @@ type channelRow struct {
 	CreatedAt int64
 	ReadSeq   int64
 	Unread    int64
+	Mentions  int64
 	Role      Role
 }
 
@@ -30,7 +31,7 @@ func (r channelRow) channel() Channel {
 }
 
 func (r channelRow) open() OpenChannel {
-	return OpenChannel{Channel: r.channel(), ReadSeq: r.ReadSeq, Unread: r.Unread}
+	return OpenChannel{Channel: r.channel(), ReadSeq: r.ReadSeq, Unread: r.Unread, Mentions: r.Mentions}
 }
 
 const channelColumns = `id, group_id, name, topic, private, last_seq, created_at`
@@ -71,6 +72,7 @@ func (t *tx) deleteChannels(ids []int64) error {
 			`DELETE FROM pins WHERE channel_id IN ?`,
 			`DELETE FROM mentions WHERE channel_id IN ?`,
 			`DELETE FROM message_edits WHERE channel_id IN ?`,
+			`DELETE FROM receipt_ranges WHERE channel_id IN ?`,
 			`DELETE FROM messages WHERE channel_id IN ?`,
 			`DELETE FROM channels WHERE id IN ?`, // and channel_members, channel_cursors
 		} {

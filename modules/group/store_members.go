@@ -68,15 +68,16 @@ func (t *tx) insertMember(groupID, userID int64, role Role) error {
 		return err
 	}
 	return t.exec(`
-		INSERT INTO channel_cursors (channel_id, user_id, read_seq, delivered_seq)
-		SELECT c.id, m.user_id, c.last_seq, c.last_seq
+		INSERT INTO channel_cursors (channel_id, user_id, read_seq, delivered_seq, since_seq)
+		SELECT c.id, m.user_id, c.last_seq, c.last_seq, c.last_seq
 		FROM group_members m JOIN channels c ON c.group_id = m.group_id
 		WHERE m.group_id = ? AND m.user_id = ? AND NOT c.private`+overwriteCursor, groupID, userID)
 }
 
 // overwriteCursor takes the place of a row that is left of a former membership.
 const overwriteCursor = `
-	ON CONFLICT (channel_id, user_id) DO UPDATE SET read_seq = excluded.read_seq, delivered_seq = excluded.delivered_seq`
+	ON CONFLICT (channel_id, user_id) DO UPDATE SET
+		read_seq = excluded.read_seq, delivered_seq = excluded.delivered_seq, since_seq = excluded.since_seq`
 
 // updateRole changes a member's role.
 func (t *tx) updateRole(groupID, userID int64, role Role) error {
@@ -131,8 +132,8 @@ func (t *tx) insertChannelMember(channelID, userID int64) error {
 		return err
 	}
 	return t.exec(`
-		INSERT INTO channel_cursors (channel_id, user_id, read_seq, delivered_seq)
-		SELECT c.id, m.user_id, c.last_seq, c.last_seq
+		INSERT INTO channel_cursors (channel_id, user_id, read_seq, delivered_seq, since_seq)
+		SELECT c.id, m.user_id, c.last_seq, c.last_seq, c.last_seq
 		FROM channel_members m JOIN channels c ON c.id = m.channel_id
 		WHERE m.channel_id = ? AND m.user_id = ?`+overwriteCursor, channelID, userID)
 }

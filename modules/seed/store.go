@@ -252,8 +252,8 @@ func (t tables) insertMembers(rows []memberRow) (int, error) {
 		return 0, err
 	}
 	if _, err := t.exec(`
-		INSERT INTO channel_cursors (channel_id, user_id, read_seq, delivered_seq)
-		SELECT c.id, r.usr, c.last_seq, c.last_seq
+		INSERT INTO channel_cursors (channel_id, user_id, read_seq, delivered_seq, since_seq)
+		SELECT c.id, r.usr, c.last_seq, c.last_seq, c.last_seq
 		FROM `+list+` JOIN channels c ON c.group_id = r.grp JOIN group_members m ON m.group_id = r.grp AND m.user_id = r.usr
 		WHERE NOT c.private AND c.last_seq > 0
 		ON CONFLICT (channel_id, user_id) DO NOTHING`, rows); err != nil {
