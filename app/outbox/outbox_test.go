@@ -324,7 +324,7 @@ func TestAnnouncementsGoToTheirPartitionsTogether(t *testing.T) {
 	s := &shelf{}
 	started(t, s, func(t *testing.T, r *outbox.Relay) {
 		announce := func(partition int, key string) bus.Message {
-			msg, err := event.Announce(partition, bus.Message{Key: key, Type: event.TypeEmit, Body: []byte(`{}`)})
+			msg, err := event.Announce(partition, bus.Message{Key: key, Type: event.TypeEmit, Body: []byte(`{}`)}, 0)
 			require.NoError(t, err)
 			return msg
 		}
@@ -336,7 +336,7 @@ func TestAnnouncementsGoToTheirPartitionsTogether(t *testing.T) {
 		require.Len(t, s.sent, 2)
 		for i, want := range [][]string{{"a", "c"}, {"b"}} {
 			require.True(t, s.sent[i].Urgent, "it is promised already, however many messages wait")
-			events, err := event.Announced(s.sent[i])
+			events, _, err := event.Announced(s.sent[i])
 			require.NoError(t, err)
 			var keys []string
 			for _, e := range events {

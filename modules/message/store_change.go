@@ -22,6 +22,7 @@ type Changes struct {
 	db         *store.Store
 	relay      Kicker
 	partitions int
+	turns      turns
 }
 
 // NewChanges returns Changes on db, for a deployment with that many partitions.
@@ -35,8 +36,13 @@ func NewChanges(db *store.Store, relay Kicker, partitions int) *Changes {
 //
 // Fails with ErrMessageNotFound, also if the actor may not read the channel, with ErrMessageDeleted, or as do does.
 func (c *Changes) Change(ctx context.Context, actor int64, at event.Place, do func(tx *gorm.DB, m event.Target) ([]bus.Message, error)) error {
+	leave, err := c.turns.take(ctx, at.ChannelID)
+	if err != nil {
+		return store.Map(err)
+	}
+	defer leave()
 	told := false
-	err := c.db.Write(ctx, func(tx *gorm.DB) error {
+	err = c.db.Write(ctx, func(tx *gorm.DB) error {
 		told = false
 		target, lastSeq, err := c.target(tx, actor, at)
 		if err != nil {
@@ -50,7 +56,7 @@ func (c *Changes) Change(ctx context.Context, actor int64, at event.Place, do fu
 			return fmt.Errorf("mark the message as changed: %w", err)
 		}
 		for i, e := range events {
-			if events[i], err = event.Announce(event.Partition(at.ChannelID, c.partitions), e); err != nil {
+			if events[i], err = event.Announce(event.Partition(at.ChannelID, c.partitions), e, at.MessageID); err != nil {
 				return err
 			}
 		}

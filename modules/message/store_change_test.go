@@ -26,8 +26,9 @@ func outboxOf(t *testing.T, db *store.Store, partition int) (events []bus.Messag
 	_, err := db.Outbox(t.Context(), 100, func(_ context.Context, msgs []bus.Message) error {
 		for _, msg := range msgs {
 			require.Equal(t, event.PartitionKey(partition), msg.Key)
-			of, err := event.Announced(msg)
+			of, changed, err := event.Announced(msg)
 			require.NoError(t, err)
+			require.Len(t, changed, len(of))
 			events = append(events, of...)
 		}
 		return nil

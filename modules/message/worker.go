@@ -62,9 +62,7 @@ type typeHandler struct {
 
 // NewWorker makes the component "message.worker".
 func NewWorker(k Keeper, b WorkerBus, s Sharer, partitions int, m *WorkerMetrics, log *slog.Logger) *Worker {
-	w := &Worker{keeper: k, bus: b, sharer: s, partitions: partitions, metrics: m, log: log.With("component", "message.worker")}
-	w.Handle(event.TypeAnnounce, announcer{})
-	return w
+	return &Worker{keeper: k, bus: b, sharer: s, partitions: partitions, metrics: m, log: log.With("component", "message.worker")}
 }
 
 // Handle has messages of a type handled by h. Of one batch, those that send come first, and then one type after the
@@ -203,21 +201,3 @@ func transient(err error) error {
 	}
 	return err
 }
-
-// announcer publishes the events of changes that were committed, in their channels' order.
-type announcer struct{}
-
-// Handle implements Handler.
-func (announcer) Handle(_ context.Context, msgs []bus.Message) (events []bus.Message, err error) {
-	for _, msg := range msgs {
-		of, err := event.Announced(msg)
-		if err != nil {
-			return nil, err
-		}
-		events = append(events, of...)
-	}
-	return events, nil
-}
-
-// GaveUp implements Handler: there is nobody to tell, and clients find the change when they synchronize.
-func (announcer) GaveUp(context.Context, bus.Message) ([]bus.Message, error) { return nil, nil }
