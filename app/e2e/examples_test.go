@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"io"
+	"net/http"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -43,13 +44,23 @@ func TestExampleClient(t *testing.T) {
 			}
 		}
 		goOn(20)
-		for range 3 {
+		before := reader.history(general)[:60]
+		change := func(round int) { // while connections are cut
+			path := func(m event.Message) string { return fmt.Sprintf("%s/%d", messagesPath(general), m.MessageID) }
+			edited, deleted := before[20+2*round], before[21+2*round]
+			reader.do(http.MethodPatch, path(edited), map[string]string{"content": "said otherwise"}, http.StatusOK, nil)
+			reader.do(http.MethodDelete, path(deleted), nil, http.StatusNoContent, nil)
+			reader.do(http.MethodPatch, path(before[19]), map[string]string{"content": fmt.Sprintf("edited %d times", round)}, http.StatusOK, nil)
+		}
+		for round := range 3 {
 			f.cut()
+			change(round)
 			goOn(20)
 		}
-		for _, p := range c.processes() {
+		for i, p := range c.processes() {
 			p.kill()
 			p.restart()
+			change(3 + i)
 			goOn(20)
 		}
 		f.cut()
@@ -78,6 +89,15 @@ func TestExampleClient(t *testing.T) {
 			var all []event.Message
 			js.do("all", args{"name": p.name, "channel": general.ID}, &all)
 			require.Equal(t, history, all, p.name)
+		}
+		for _, p := range people {
+			js.do("read", args{"name": p.name, "channel": general.ID}, nil)
+			js.do("unread", args{"name": p.name, "channel": general.ID, "count": 0}, nil)
+			for _, other := range people {
+				if other != p {
+					js.do("told", args{"name": other.name, "channel": general.ID, "user": p.id, "status": "READ", "seq": len(history) - 10}, nil)
+				}
+			}
 		}
 		t.Logf("%d messages", len(history))
 	})

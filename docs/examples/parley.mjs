@@ -73,23 +73,23 @@ export class Parley {
 
   #connect() {
     const socket = this.socket = io(this.url, { auth: (give) => give({ token: this.token }) });
-    socket.on("connect_error", () => { if (!socket.active) this.#again(); }); // refused; otherwise the library tries again
+    socket.on("connect_error", () => { if (!socket.active) this.#again(); }); // refused; of other troubles the library takes care
     socket.on("disconnect", (reason) => { if (reason === "io server disconnect") this.#again(); });
     socket.on("DRAIN", ({ reconnectInMs }) => {
       socket.disconnect();
       setTimeout(() => { if (!this.closed) socket.connect(); }, reconnectInMs);
     });
-    socket.on("RESYNC", () => this.catchUp());
-    for (const event of ["GROUP_JOINED", "GROUP_LEFT", "GROUP_DELETED", "CHANNEL_CREATED", "CHANNEL_UPDATED", "CHANNEL_DELETED"]) {
+    for (const event of ["RESYNC", "GROUP_JOINED", "GROUP_LEFT", "GROUP_DELETED", "CHANNEL_CREATED", "CHANNEL_UPDATED", "CHANNEL_DELETED"]) {
       socket.on(event, () => this.catchUp());
     }
-    socket.on("GROUP_MESSAGE_SENT", (message) => this.#take(message));
-    socket.on("GROUP_MESSAGE_RECEIVE", (message) => this.#take(message));
-    socket.on("GROUP_MESSAGE_UPDATED", (message) => this.#change(message, message));
-    socket.on("GROUP_MESSAGE_DELETED", (gone) => this.#change(gone, { content: "", deletedAt: gone.deletedAt }));
-    socket.on("GROUP_MESSAGE_FAILED", ({ channelId, hash, detail }) => this.#fail(channelId, hash, detail));
-    socket.on("GROUP_MESSAGE_STATUS", (status) => this.#status(status));
-    socket.on("READ_CURSOR", ({ channelId, readSeq, unread }) => this.#show(channelId, { readSeq, unread }));
+    const on = (event, handle) => socket.on(event, (payload) => (this.held ? this.held.push(() => handle(payload)) : handle(payload)));
+    on("GROUP_MESSAGE_SENT", (message) => this.#take(message));
+    on("GROUP_MESSAGE_RECEIVE", (message) => this.#take(message));
+    on("GROUP_MESSAGE_UPDATED", (message) => this.#change(message, (old) => ({ ...old, mentions: undefined, ...message })));
+    on("GROUP_MESSAGE_DELETED", ({ deletedBy, ...gone }) => this.#change(gone, (old) => ({ ...old, ...noContent, ...gone })));
+    on("GROUP_MESSAGE_FAILED", ({ channelId, hash, detail }) => this.#fail(channelId, hash, detail));
+    on("GROUP_MESSAGE_STATUS", (status) => this.#status(status));
+    on("READ_CURSOR", ({ channelId, readSeq, unread }) => this.#show(channelId, { readSeq, unread }));
     return new Promise((ready) => socket.on("SUBSCRIBED", () => this.catchUp().then(ready)));
   }
 
@@ -99,51 +99,85 @@ export class Parley {
       await this.refresh();
       if (!this.socket.active) this.socket.connect();
     } catch (error) {
-      this.ended = error; // signed out, or disabled: sign in again
+      this.problem = error; // signed out, or disabled
       this.close();
     }
   }
 
-  // --- Channels ---
+  // --- Catching up ---
 
-  /** Fetches what was missed. One does so at a time; who asks meanwhile waits for the next. */
-  catchUp() {
-    this.next ??= Promise.resolve(this.running).then(() => {
-      this.running = this.next;
-      this.next = null;
-      return this.#sync().catch((error) => { this.problem = error; }); // the next SUBSCRIBED tries again
+  /** Does one thing after the other, while events wait: what is fetched is older than what they say. */
+  #fetch(job) {
+    return this.last = Promise.resolve(this.last).catch(() => {}).then(async () => {
+      const held = this.held = [];
+      try {
+        return await job();
+      } finally {
+        this.held = null;
+        held.forEach((handle) => handle());
+      }
     });
-    return this.next;
+  }
+
+  /** Fetches everything that was missed. */
+  catchUp() {
+    this.catching ??= this.#fetch(() => {
+      this.catching = null;
+      return this.#sync();
+    }).catch((error) => { this.problem = error; });
+    return this.catching;
   }
 
   async #sync() {
-    const now = (await this.ask("GET", "/groups")).flatMap((group) => group.channels);
-    for (const id of this.channels.keys()) {
-      if (!now.some((c) => c.id === id)) this.channels.delete(id);
-    }
-    for (const c of now) {
-      const known = this.channels.get(c.id) ?? { messages: [], seq: Math.max(0, c.lastSeq - 50), waiting: new Map(), receipts: new Map() };
-      this.channels.set(c.id, Object.assign(known, c));
-      while (known.seq < known.lastSeq) {
-        const { messages } = await this.ask("GET", `${path(c)}/messages?after=${known.seq}&limit=200`);
-        messages.forEach((message) => this.#take(message));
-      }
-      this.#report("MESSAGE_READ", known);
-      this.changed(known);
+    let request = { channels: Object.fromEntries([...this.channels.values()].map((c) => [c.id, c.seq])), since: this.since };
+    while (request) {
+      const answer = await this.ask("POST", "/sync", request);
+      this.since = answer.token ?? this.since;
+      if (answer.groups) this.#list(answer.groups.flatMap((group) => group.channels));
+      for (const [id, missed] of Object.entries(answer.channels)) this.#missed(this.channels.get(Number(id)), missed);
+      request = answer.next ?? this.#begin();
     }
   }
+
+  /** Takes over which channels there are. */
+  #list(channels) {
+    for (const id of this.channels.keys()) {
+      if (!channels.some((c) => c.id === id)) this.channels.delete(id);
+    }
+    for (const c of channels) {
+      this.channels.set(c.id, Object.assign(this.channels.get(c.id) ?? { messages: [], waiting: new Map(), receipts: new Map() }, c));
+    }
+  }
+
+  /** The request for the latest messages of channels that are new here; null if none is. */
+  #begin() {
+    const fresh = [...this.channels.values()].filter((c) => c.seq === undefined);
+    for (const c of fresh) c.seq = Math.max(0, c.lastSeq - 50);
+    return fresh.length ? { channels: Object.fromEntries(fresh.map((c) => [c.id, c.seq])), more: true } : null;
+  }
+
+  #missed(c, { messages, changes, reset, lastSeq, readSeq, unread }) {
+    Object.assign(c, { lastSeq, readSeq, unread });
+    if (reset) return Object.assign(c, { messages: [], seq: undefined }); // the database was set back: begin anew
+    for (const message of changes) this.#change(message, () => message);
+    for (const message of messages) this.#take(message);
+    this.#report("MESSAGE_READ", c); // if the last report did not get through
+    this.changed(c);
+  }
+
+  // --- Messages ---
 
   /** Takes a message if it is the next one of its channel. */
   #take(message) {
     const c = this.channels.get(message.channelId);
     if (!c) return; // it comes with the channel
     const mine = message.senderId === this.me.id;
-    if (mine) c.waiting.delete(message.hash);
+    if (mine) c.waiting.delete(message.hash); // it is no longer temporary
     if (message.seq <= c.seq) return; // a repeat
     if (message.seq > c.seq + 1) return this.catchUp(); // some are missing in between
     c.seq = message.seq;
     c.messages.push(message);
-    if (c.seq > c.lastSeq) { // newer than what unread was counted from
+    if (c.seq > c.lastSeq) { // else unread takes it in already
       c.lastSeq = c.seq;
       if (!mine) c.unread++;
     }
@@ -151,19 +185,21 @@ export class Parley {
     this.changed(c, message);
   }
 
-  #change(place, fields) {
-    const c = this.channels.get(place.channelId);
-    const message = c?.messages[place.seq - c.messages[0]?.seq];
-    if (message) this.changed(c, Object.assign(message, fields));
-    else if (place.seq > c?.seq) this.catchUp();
+  /** Changes a message that is here. */
+  #change({ channelId, seq }, how) {
+    const c = this.channels.get(channelId);
+    const at = seq - c?.messages[0]?.seq;
+    if (c?.messages[at]) this.changed(c, (c.messages[at] = how(c.messages[at])));
   }
 
   /** Fetches what was said before what is known of a channel; says whether there is still more. */
-  async older(id) {
-    const c = this.channels.get(id);
-    const { messages, hasMore } = await this.ask("GET", `${path(c)}/messages?before=${c.messages[0]?.seq ?? c.seq + 1}&limit=100`);
-    c.messages.unshift(...messages);
-    return hasMore;
+  older(id) {
+    return this.#fetch(async () => {
+      const c = this.channels.get(id);
+      const { messages, hasMore } = await this.ask("GET", `${path(c)}/messages?before=${c.messages[0]?.seq ?? c.seq + 1}&limit=100`);
+      c.messages.unshift(...messages);
+      return hasMore;
+    });
   }
 
   // --- Sending ---
@@ -209,10 +245,12 @@ export class Parley {
     report.busy = false;
   }
 
-  /** Somebody has got messages of ours, or read them. */
-  #status({ channelId, userId, status, upToSeq }) {
+  /** Others have got messages of ours, or read them. In large groups it says how many: count. */
+  #status({ channelId, status, upToSeq, userId, users = userId ? [{ userId, upToSeq }] : [] }) {
     const c = this.channels.get(channelId);
-    if (c && userId) this.#show(channelId, { receipts: c.receipts.set(userId, { ...c.receipts.get(userId), [status]: upToSeq }) });
+    if (!c) return;
+    for (const { userId, upToSeq } of users) c.receipts.set(userId, { ...c.receipts.get(userId), [status]: upToSeq });
+    this.changed(c);
   }
 
   #show(id, fields) {
@@ -221,4 +259,5 @@ export class Parley {
   }
 }
 
+const noContent = { content: "", editedAt: undefined, mentions: undefined, reactions: undefined, pinnedAt: undefined, pinnedBy: undefined };
 const path = ({ groupId, id }) => `/groups/${groupId}/channels/${id}`;
