@@ -25,6 +25,7 @@ import (
 	"parley/app/store"
 	"parley/app/telemetry"
 	"parley/app/web"
+	"parley/modules/catchup"
 	"parley/modules/direct"
 	"parley/modules/group"
 	"parley/modules/mention"
@@ -146,6 +147,7 @@ func (s *server) apis() []registry.Module {
 			Anyone:     s.cfg.Direct.Anyone,
 			Partitions: s.cfg.Message.Partitions,
 		}, direct.NewAPIMetrics(s.metrics), s.log),
+		catchup.NewAPI(s.web.API(), catchup.New(catchup.NewStore(s.store), syncGroups{groups}, syncDirect{s.chats(nil)}, reader)),
 	}
 }
 
@@ -170,7 +172,9 @@ func (s *server) page() error {
 func (s *server) workers() []registry.Module {
 	sharer := partition.New(s.bus, partition.Options{ID: s.id, Metrics: partition.NewMetrics(s.metrics), Log: s.log})
 	metrics := message.NewWorkerMetrics(s.metrics)
-	messages := message.NewWorker(message.NewCommitter(s.messages(metrics)), s.bus, sharer, s.cfg.Message.Partitions, metrics, s.log)
+	kept := s.messages(metrics)
+	messages := message.NewWorker(message.NewCommitter(kept), s.bus, sharer, s.cfg.Message.Partitions, metrics, s.log)
+	messages.Handle(event.TypeAnnounce, message.NewAnnouncer(kept))
 	receipts := receipt.NewWorker(receipt.NewStore(s.store, s.cfg.Message.EagerRecipients), receipt.NewWorkerMetrics(s.metrics), s.log)
 	personal := direct.NewWorkerMetrics(s.metrics)
 	chats := s.chats(personal)

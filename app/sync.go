@@ -21,7 +21,7 @@ func (g syncGroups) Groups(ctx context.Context, userID int64) (list any, readabl
 	}
 	for _, in := range groups {
 		for _, c := range in.Channels {
-			readable = append(readable, catchup.Place{ID: c.ID, LastSeq: c.LastSeq, ReadSeq: c.ReadSeq, Unread: c.Unread})
+			readable = append(readable, catchup.Place{ID: c.ID, LastSeq: c.LastSeq, ReadSeq: c.ReadSeq, Unread: c.Unread, Mentions: c.Mentions})
 		}
 	}
 	return groups, readable, nil
