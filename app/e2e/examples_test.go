@@ -103,6 +103,44 @@ func TestExampleClient(t *testing.T) {
 	})
 }
 
+// TestExampleClientStaysSignedIn: it gets new tokens before the old ones expire, and keeps its connection; or gets a new one afterwards, if it could not.
+func TestExampleClientStaysSignedIn(t *testing.T) {
+	t.Parallel()
+	inEachSetupWith(t, map[string]string{"PARLEY_AUTH_ACCESS_TTL": "2s"}, func(t *testing.T, c *cluster) {
+		ann := c.person(t, "ann")
+		general := ann.group("friends").Channels[0]
+		f, js := c.front(t), example(t)
+		js.do("signIn", args{"name": "ann", "url": f.url, "username": "ann", "password": password}, nil)
+		tokens := make(map[string]bool)
+		renewed := func(n int) (r struct {
+			Token, Problem string
+			Ends           int
+		}) {
+			clear(tokens)
+			require.Eventually(t, func() bool {
+				js.do("report", args{"name": "ann"}, &r)
+				tokens[r.Token] = true
+				return len(tokens) > n
+			}, patience, pollPause)
+			require.Empty(t, r.Problem)
+			return r
+		}
+		require.Zero(t, renewed(3).Ends, "one connection, whose tokens were renewed in time")
+		c.api.kill()
+		if c.sockets[0] != c.api { // those whose tokens expire are let go
+			require.Eventually(t, func() bool {
+				var r struct{ Ends int }
+				js.do("report", args{"name": "ann"}, &r)
+				return r.Ends > 0
+			}, patience, pollPause)
+		}
+		c.api.restart()
+		renewed(1)
+		js.do("say", args{"name": "ann", "channel": general.ID, "content": "still here"}, nil)
+		js.do("has", args{"name": "ann", "channel": general.ID, "seq": 1, "settled": true}, nil)
+	})
+}
+
 // chat is a running docs/examples/chat.mjs.
 type chat struct {
 	t     *testing.T

@@ -60,7 +60,7 @@ export class Parley {
     Object.assign(this, { me: user, token: accessToken, refreshToken });
     if (this.socket?.connected) this.socket.emit("AUTH", { token: accessToken });
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.#again(), 0.8 * (Date.parse(expiresAt) - Date.now()));
+    this.timer = setTimeout(() => this.#again(), Math.min(0.8 * (Date.parse(expiresAt) - Date.now()), 2 ** 31 - 1));
   }
 
   close() {
@@ -90,7 +90,10 @@ export class Parley {
     on("GROUP_MESSAGE_FAILED", ({ channelId, hash, detail }) => this.#fail(channelId, hash, detail));
     on("GROUP_MESSAGE_STATUS", (status) => this.#status(status));
     on("READ_CURSOR", ({ channelId, readSeq, unread }) => this.#show(channelId, { readSeq, unread }));
-    return new Promise((ready) => socket.on("SUBSCRIBED", () => this.catchUp().then(ready)));
+    return new Promise((ready, failed) => {
+      this.failed = failed;
+      socket.on("SUBSCRIBED", () => this.catchUp().then(ready));
+    });
   }
 
   /** Goes on with a fresh token, if there is one to be had. */
@@ -100,6 +103,7 @@ export class Parley {
       if (!this.socket.active) this.socket.connect();
     } catch (error) {
       this.problem = error; // signed out, or disabled
+      this.failed(error);
       this.close();
     }
   }
@@ -107,7 +111,7 @@ export class Parley {
   // --- Catching up ---
 
   /** Does one thing after the other, while events wait: what is fetched is older than what they say. */
-  #fetch(job) {
+  #alone(job) {
     return this.last = Promise.resolve(this.last).catch(() => {}).then(async () => {
       const held = this.held = [];
       try {
@@ -121,7 +125,7 @@ export class Parley {
 
   /** Fetches everything that was missed. */
   catchUp() {
-    this.catching ??= this.#fetch(() => {
+    this.catching ??= this.#alone(() => {
       this.catching = null;
       return this.#sync();
     }).catch((error) => { this.problem = error; });
@@ -129,13 +133,14 @@ export class Parley {
   }
 
   async #sync() {
-    let request = { channels: Object.fromEntries([...this.channels.values()].map((c) => [c.id, c.seq])), since: this.since };
-    while (request) {
-      const answer = await this.ask("POST", "/sync", request);
+    const requests = about([...this.channels.values()]);
+    requests[0] = { channels: {}, ...requests[0], more: false, since: this.since };
+    while (requests.length) {
+      const answer = await this.ask("POST", "/sync", requests.shift());
       this.since = answer.token ?? this.since;
       if (answer.groups) this.#list(answer.groups.flatMap((group) => group.channels));
       for (const [id, missed] of Object.entries(answer.channels)) this.#missed(this.channels.get(Number(id)), missed);
-      request = answer.next ?? this.#begin();
+      requests.push(...(answer.next ? [answer.next] : this.#begin()));
     }
   }
 
@@ -149,11 +154,11 @@ export class Parley {
     }
   }
 
-  /** The request for the latest messages of channels that are new here; null if none is. */
+  /** Asks for the latest messages of channels that are new here. */
   #begin() {
     const fresh = [...this.channels.values()].filter((c) => c.seq === undefined);
     for (const c of fresh) c.seq = Math.max(0, c.lastSeq - 50);
-    return fresh.length ? { channels: Object.fromEntries(fresh.map((c) => [c.id, c.seq])), more: true } : null;
+    return about(fresh);
   }
 
   #missed(c, { messages, changes, reset, lastSeq, readSeq, unread }) {
@@ -194,7 +199,7 @@ export class Parley {
 
   /** Fetches what was said before what is known of a channel; says whether there is still more. */
   older(id) {
-    return this.#fetch(async () => {
+    return this.#alone(async () => {
       const c = this.channels.get(id);
       const { messages, hasMore } = await this.ask("GET", `${path(c)}/messages?before=${c.messages[0]?.seq ?? c.seq + 1}&limit=100`);
       c.messages.unshift(...messages);
@@ -249,7 +254,10 @@ export class Parley {
   #status({ channelId, status, upToSeq, userId, users = userId ? [{ userId, upToSeq }] : [] }) {
     const c = this.channels.get(channelId);
     if (!c) return;
-    for (const { userId, upToSeq } of users) c.receipts.set(userId, { ...c.receipts.get(userId), [status]: upToSeq });
+    for (const { userId, upToSeq } of users) {
+      const before = c.receipts.get(userId);
+      c.receipts.set(userId, { ...before, [status]: Math.max(upToSeq, before?.[status] ?? 0) });
+    }
     this.changed(c);
   }
 
@@ -257,6 +265,15 @@ export class Parley {
     const c = this.channels.get(id);
     if (c) this.changed(Object.assign(c, fields));
   }
+}
+
+/** Requests for what was missed in channels, 500 in each. */
+function about(channels) {
+  const requests = [];
+  for (let i = 0; i < channels.length; i += 500) {
+    requests.push({ channels: Object.fromEntries(channels.slice(i, i + 500).map((c) => [c.id, c.seq])), more: true });
+  }
+  return requests;
 }
 
 const noContent = { content: "", editedAt: undefined, mentions: undefined, reactions: undefined, pinnedAt: undefined, pinnedBy: undefined };

@@ -26,13 +26,23 @@ echo "Channel $id has $seen messages, $(printf %s "$channel" | jq .unread) of th
 
 # Send a message. With the same hash it may be sent as often as need be: it is kept once.
 hash=tour-$(date +%s)-$$
-jq -n --arg hash "$hash" '{content: "Hello from curl!", $hash}' | ask "$path/messages" --data @-
-jq -n --arg hash "$hash" '{content: "Hello from curl!", $hash}' | ask "$path/messages" --data @-
+jq -n --arg hash "$hash" '{content: "Hello from curl!", $hash}' | ask "$path/messages" --data @- | jq -c .
+jq -n --arg hash "$hash" '{content: "Hello from curl!", $hash}' | ask "$path/messages" --data @- | jq -c .
 
-# Fetch what has come since, page by page, until the message is there.
-until [ "${found:-0}" -gt 0 ]; do
-  page=$(ask "$path/messages?after=$seen&limit=200")
-  printf %s "$page" | jq -r '.messages[] | "\(.seq) \(.senderId): \(.content)"'
-  found=$(printf %s "$page" | jq --arg hash "$hash" '[.messages[] | select(.hash == $hash)] | length')
-  seen=$(printf %s "$page" | jq --argjson seen "$seen" '.messages[-1].seq // $seen')
+# It is kept a moment later, and has a number then.
+until [ -n "${message:-}" ]; do
+  message=$(ask "$path/messages?after=$seen&limit=200" | jq --arg hash "$hash" '.messages[] | select(.hash == $hash)')
 done
+messageId=$(printf %s "$message" | jq .messageId)
+
+# Catch up: everything that has come since, in all channels and in one request; and as long as there is a next request, that one.
+request=$(jq -n --arg id "$id" --argjson seen "$seen" '{channels: {($id): $seen}}')
+until [ "$request" = null ]; do
+  answer=$(printf %s "$request" | ask "$url/sync" --data @-)
+  printf %s "$answer" | jq -r '.channels[].messages[] | "\(.seq) \(.senderId): \(.content)"'
+  request=$(printf %s "$answer" | jq .next)
+done
+
+# All of it has been read. Who has got the message, and who has read it?
+printf %s "$message" | jq '{seq}' | ask "$path/read" --data @- | jq -c .
+ask "$path/messages/$messageId/recipients" | jq -r '.recipients[] | "\(.userId) \(.status) since \(.at)"'

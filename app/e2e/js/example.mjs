@@ -22,8 +22,10 @@ function until(holds) {
 
 const commands = {
   async signIn({ name, url, username, password }) {
-    clients[name] = new Parley(url, () => looks.forEach((look) => look()));
-    await clients[name].signIn(username, password);
+    const client = (clients[name] = new Parley(url, () => looks.forEach((look) => look())));
+    await client.signIn(username, password);
+    client.ends = 0;
+    client.socket.on("disconnect", () => client.ends++);
   },
   /** Sends messages until stop, as fast as they are accepted. */
   talk({ name, channel }) {
@@ -56,8 +58,9 @@ const commands = {
     return clients[name].channels.get(channel).messages;
   },
   report({ name, channel }) {
+    const { token, ends, problem } = clients[name];
     const { seq, lastSeq, readSeq, unread, waiting } = clients[name].channels.get(channel) ?? {};
-    return { seq, lastSeq, readSeq, unread, waiting: [...(waiting?.values() ?? [])], problem: String(clients[name].problem ?? "") };
+    return { token, ends, problem: String(problem ?? ""), seq, lastSeq, readSeq, unread, waiting: [...(waiting?.values() ?? [])] };
   },
 };
 
