@@ -68,7 +68,16 @@ type demoChannel struct {
 	lines       []demoLine
 }
 
-type demoLine struct{ who, text string }
+type demoLine struct {
+	who, text string
+	reactions []demoReaction
+	pinnedBy  string
+}
+
+type demoReaction struct {
+	emoji string
+	who   []string
+}
 
 // readDemo reads the script:
 //
@@ -77,6 +86,8 @@ type demoLine struct{ who, text string }
 //	members NAME NAME …         of the group or private channel before it
 //	[private ]channel NAME: TOPIC
 //	NAME: MESSAGE               with \n for a new line within it
+//	react EMOJI: NAME NAME …    to the message before it
+//	pin NAME                    the message before it
 func readDemo(script string) demo {
 	var d demo
 	for l := range strings.Lines(script) {
@@ -100,14 +111,26 @@ func readDemo(script string) demo {
 			} else {
 				g.members = strings.Fields(rest)
 			}
+		case "react":
+			last := d.lastLine()
+			last.reactions = append(last.reactions, demoReaction{name, strings.Fields(text)})
+		case "pin":
+			d.lastLine().pinnedBy = rest
 		default:
 			g := &d.groups[len(d.groups)-1]
 			c := &g.channels[len(g.channels)-1]
 			who, said, _ := strings.Cut(l, ": ")
-			c.lines = append(c.lines, demoLine{who, strings.ReplaceAll(said, `\n`, "\n")})
+			c.lines = append(c.lines, demoLine{who: who, text: strings.ReplaceAll(said, `\n`, "\n")})
 		}
 	}
 	return d
+}
+
+// lastLine is the latest message that was read.
+func (d *demo) lastLine() *demoLine {
+	g := &d.groups[len(d.groups)-1]
+	c := &g.channels[len(g.channels)-1]
+	return &c.lines[len(c.lines)-1]
 }
 
 // Times of the demo, in milliseconds before now.
@@ -224,6 +247,8 @@ func (s *Seeder) playChannel(t tables, channelID int64, c demoChannel, users map
 	if err != nil {
 		return err
 	}
-	_, err = s.keep(t, rows, spans, audiences)
-	return err
+	if _, err := s.keep(t, rows, spans, audiences); err != nil {
+		return err
+	}
+	return t.insertMarks(c.reactions(rows, users), c.pins(rows, users, now))
 }

@@ -59,7 +59,11 @@ func (r *run) insertParts(t tables, parts []part, madeUp map[int64]bool, scripts
 	if err != nil {
 		return 0, 0, err
 	}
-	var rows []messageRow
+	var (
+		rows      []messageRow
+		reactions []reactionRow
+		pins      []pinRow
+	)
 	kept := spans[:0]
 	for i, at := range spans {
 		a := audiences[at.Channel]
@@ -68,10 +72,16 @@ func (r *run) insertParts(t tables, parts []part, madeUp map[int64]bool, scripts
 		}
 		said := byChannel[at.Channel].say(at, channels[i].LastAt, newTalk(mix(at.Channel, at.Low), scripts, a.speakers))
 		rows = append(rows, said...)
+		reactions = append(reactions, reactTo(said, a.speakers)...)
+		if at.Low == 1 {
+			pins = append(pins, pinOne(said, a.speakers, r.at)...)
+		}
 		kept = append(kept, at)
 	}
-	recipients, err = r.keep(t, rows, kept, audiences)
-	return len(rows), recipients, err
+	if recipients, err = r.keep(t, rows, kept, audiences); err != nil {
+		return 0, 0, err
+	}
+	return len(rows), recipients, t.insertMarks(reactions, pins)
 }
 
 // keep adds messages of whole spans, with cursors and recipients.

@@ -16,6 +16,11 @@ const (
 	afterDraw
 	privateDraw
 	weightDraw
+	reactDraw
+	emojiDraw
+	crowdDraw
+	reactorDraw
+	pinDraw
 )
 
 // planMembers says who must join which group, so that every group has at least a few members and every user is in several

@@ -1,6 +1,7 @@
 package seed
 
 import (
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -94,9 +95,42 @@ func TestScriptsAreWhole(t *testing.T) {
 			for _, l := range c.lines {
 				require.Contains(t, readers, l.who, l.text)
 				require.NotEmpty(t, l.text)
+				if l.pinnedBy != "" {
+					require.Contains(t, readers, l.pinnedBy, l.text)
+				}
+				for _, r := range l.reactions {
+					require.NotEmpty(t, r.emoji)
+					require.NotEmpty(t, r.who, l.text)
+					require.Subset(t, readers, r.who, l.text)
+				}
 			}
 		}
 	}
+}
+
+// TestReactionsAreEmoji: each is one of those that the reactions' own module takes, in its form.
+func TestReactionsAreEmoji(t *testing.T) {
+	t.Parallel()
+	list, err := os.ReadFile("../reaction/emoji.txt")
+	require.NoError(t, err)
+	known := strings.Split(string(list), "\n")
+	require.Subset(t, known, reactionEmoji)
+	n, pins := 0, 0
+	for _, g := range readDemo(demoScript).groups {
+		for _, c := range g.channels {
+			for _, l := range c.lines {
+				for _, r := range l.reactions {
+					require.Contains(t, known, r.emoji)
+					n++
+				}
+				if l.pinnedBy != "" {
+					pins++
+				}
+			}
+		}
+	}
+	require.Greater(t, n, 30)
+	require.Greater(t, pins, 5)
 }
 
 func TestTalkGoesBackAndForth(t *testing.T) {

@@ -47,6 +47,7 @@ func contents(t *testing.T, db *store.Store) map[string][]map[string]any {
 	for table, order := range map[string]string{
 		"users": "id", "groups": "id", "group_members": "group_id, user_id", "channels": "id", "channel_members": "channel_id, user_id",
 		"channel_cursors": "channel_id, user_id", "messages": "id", "message_recipients": "message_id, receiver_id", "settings": "name",
+		"reactions": "message_id, created_at", "pins": "channel_id, created_at",
 	} {
 		var rows []map[string]any
 		require.NoError(t, db.Read(t.Context()).Raw("SELECT * FROM "+table+" ORDER BY "+order).Scan(&rows).Error)
@@ -97,6 +98,18 @@ func requireSound(t *testing.T, db *store.Store) {
 		"members of private channels who are not in the group": `
 			SELECT count(*) FROM channel_members p JOIN channels c ON c.id = p.channel_id
 			LEFT JOIN group_members m ON m.group_id = c.group_id AND m.user_id = p.user_id WHERE m.user_id IS NULL OR NOT c.private`,
+		"reactions and pins of people who may not read": `
+			SELECT count(*) FROM (SELECT message_id, channel_id, user_id FROM reactions UNION ALL SELECT message_id, channel_id, user_id FROM pins) AS r
+			WHERE NOT EXISTS (
+				SELECT 1 FROM messages m JOIN channels c ON c.id = m.channel_id JOIN group_members g ON g.group_id = c.group_id
+				WHERE m.id = r.message_id AND c.id = r.channel_id AND g.user_id = r.user_id
+				AND (NOT c.private OR EXISTS (SELECT 1 FROM channel_members p WHERE p.channel_id = c.id AND p.user_id = g.user_id)))`,
+		"reactions without an order": `
+			SELECT count(*) FROM (SELECT 1 AS one FROM reactions GROUP BY message_id, created_at HAVING count(*) > 1) AS x`,
+		"messages with too many different reactions": `
+			SELECT count(*) FROM (SELECT 1 AS one FROM reactions GROUP BY message_id HAVING count(DISTINCT emoji) > 20) AS x`,
+		"pins before their messages": `
+			SELECT count(*) FROM pins p JOIN messages m ON m.id = p.message_id WHERE p.created_at < m.created_at`,
 		"users whose version does not count what they got": `
 			SELECT count(*) FROM users u WHERE u.membership_version <>
 				(SELECT count(*) FROM group_members m WHERE m.user_id = u.id) + (SELECT count(*) FROM channel_members p WHERE p.user_id = u.id)`,
@@ -137,7 +150,7 @@ func TestRunMakesWhatIsAskedFor(t *testing.T) {
 		for _, what := range []string{
 			"channels WHERE private", "channel_cursors WHERE read_seq > 0", "channels WHERE topic <> ''",
 			"message_recipients WHERE status = 2", "message_recipients WHERE status = 1", "message_recipients WHERE status = 0",
-			"channel_cursors WHERE read_seq < delivered_seq", "group_members WHERE role = 'admin'",
+			"channel_cursors WHERE read_seq < delivered_seq", "group_members WHERE role = 'admin'", "reactions", "pins",
 		} {
 			require.Positive(t, one(t, db, "SELECT count(*) FROM "+what), what)
 		}
@@ -279,6 +292,8 @@ func TestDemo(t *testing.T) {
 			one(t, db, "SELECT count(*) FROM messages"),
 		})
 		require.Equal(t, one(t, db, "SELECT count(*)"+entitled), one(t, db, "SELECT count(*) FROM message_recipients"))
+		require.Greater(t, one(t, db, "SELECT count(*) FROM reactions"), 60)
+		require.Greater(t, one(t, db, "SELECT count(*) FROM pins"), 5)
 
 		before := contents(t, db)
 		again, err := s.Demo(t.Context())
