@@ -35,6 +35,7 @@ import (
 	"parley/modules/reaction"
 	"parley/modules/receipt"
 	"parley/modules/routing"
+	"parley/modules/search"
 	"parley/modules/subscription"
 	"parley/modules/typing"
 	"parley/modules/user"
@@ -148,6 +149,7 @@ func (s *server) apis() []registry.Module {
 			Partitions: s.cfg.Message.Partitions,
 		}, direct.NewAPIMetrics(s.metrics), s.log),
 		catchup.NewAPI(s.web.API(), catchup.New(catchup.NewStore(s.store), syncGroups{groups}, syncDirect{s.chats(nil)}, reader)),
+		search.NewAPI(s.web.API(), search.NewStore(s.store), reader, s.cfg.Limits.Enabled, search.NewAPIMetrics(s.metrics)),
 	}
 }
 
@@ -187,6 +189,7 @@ func (s *server) workers() []registry.Module {
 		receipts,
 		subscription.NewWorker(subscription.NewStore(s.store), s.bus, s.cfg.Message.Partitions, subscription.NewWorkerMetrics(s.metrics), s.log),
 		presence.NewWorker(presence.NewStore(s.store), s.bus, presence.NewWorkerMetrics(s.metrics), s.log),
+		search.NewWorker(search.NewStore(s.store), search.NewWorkerMetrics(s.metrics), s.log),
 	}
 }
 

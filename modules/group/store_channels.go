@@ -57,6 +57,9 @@ func (t *tx) updateChannel(channelID int64, name, topic *string) (Channel, error
 // deleteBatch is how many channels are deleted with one set of statements: far below SQLite's limit of parameters.
 const deleteBatch = 1000
 
+// documentsOf are the entries in the search index of the messages of channels.
+const documentsOf = `SELECT d.id FROM messages m JOIN search_documents d ON d.message_id = m.id AND d.direct = false WHERE m.channel_id IN ?`
+
 // deleteChannels removes channels with their messages. They are locked before their messages are looked for, in the order of
 // their ids: a worker that is adding messages holds that lock, too.
 func (t *tx) deleteChannels(ids []int64) error {
@@ -66,7 +69,14 @@ func (t *tx) deleteChannels(ids []int64) error {
 		if err := t.rows(&locked, t.locking(`SELECT id FROM channels WHERE id IN ? ORDER BY id`, `FOR UPDATE`), batch); err != nil {
 			return err
 		}
+		if t.dialect == store.SQLite { // elsewhere the words are a column of search_documents
+			if err := t.exec(`DELETE FROM search_words WHERE rowid IN (`+documentsOf+`)`, batch); err != nil {
+				return err
+			}
+		}
 		for _, sql := range []string{
+			`DELETE FROM search_documents WHERE id IN (` + documentsOf + `)`,
+			`DELETE FROM search_positions WHERE direct = false AND place_id IN ?`,
 			`DELETE FROM message_recipients WHERE message_id IN (SELECT id FROM messages WHERE channel_id IN ?)`,
 			`DELETE FROM reactions WHERE channel_id IN ?`,
 			`DELETE FROM pins WHERE channel_id IN ?`,
