@@ -80,6 +80,15 @@ func TestChatsAreListedNewestFirst(t *testing.T) {
 		}
 		require.Equal(t, []int64{ben, cat, dan, ann}, seen)
 
+		listed, _, err := s.Chats(t.Context(), cat, 0, 10)
+		require.NoError(t, err)
+		some, err := s.With(t.Context(), cat, []int64{dan, nobody, eve, cat, ben})
+		require.NoError(t, err)
+		require.Equal(t, listed[:3], some)
+		some, err = s.With(t.Context(), cat, nil)
+		require.NoError(t, err)
+		require.Empty(t, some)
+
 		c := chatWith(t, s, cat, ben)
 		require.Equal(t, User{ID: ben, Username: "ben", DisplayName: "Ben", CreatedAt: event.FromMillis(2)}, c.User)
 		require.Equal(t, []int64{2, 1, 1}, []int64{c.LastSeq, c.ReadSeq, c.Unread})

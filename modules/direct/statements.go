@@ -113,10 +113,12 @@ func statementsOf(d store.Dialect) statements {
 			SELECT ` + chatColumns + `, NULL FROM q CROSS JOIN direct_chats c WHERE c.low_id = q.low AND c.high_id = q.high`
 		return s
 	}
-	// Scans of whole tables are ruled out for the transaction, as plans are made once a connection, when tables may be tiny.
+	// Scans of whole tables, and of whole indexes, which a merge join makes, are ruled out for the transaction, as plans are made once a
+	// connection, when tables may be tiny.
 	s.lock = pairs + `
 		SELECT ` + chatColumns + `, planner.settings
-		FROM (SELECT set_config('enable_seqscan', 'off', true) || set_config('jit', 'off', true) AS settings) AS planner
+		FROM (SELECT set_config('enable_seqscan', 'off', true) || set_config('enable_mergejoin', 'off', true) || set_config('jit', 'off', true)
+			AS settings) AS planner
 		CROSS JOIN q CROSS JOIN LATERAL (SELECT * FROM direct_chats WHERE low_id = q.low AND high_id = q.high FOR NO KEY UPDATE) AS c`
 	return s
 }
