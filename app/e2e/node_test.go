@@ -68,17 +68,8 @@ func modulesOf(programs string) (string, error) {
 
 // needNode makes sure that there is Node.js with npm.
 func needNode(ctx context.Context) error {
-	var missing []string
-	for program, name := range map[string]string{"node": "nodejs", "npm": "npm"} {
-		if _, err := exec.LookPath(program); err != nil {
-			missing = append(missing, name)
-		}
-	}
-	if len(missing) > 0 {
-		if err := testenv.Install(ctx, os.Stderr, missing...); err != nil {
-			return fmt.Errorf("the tests with the official Socket.IO client need Node.js 18 or newer and npm: "+
-				"install them (on Debian and Ubuntu `sudo apt-get install nodejs npm`): %w", err)
-		}
+	if err := needPrograms(ctx, map[string]string{"node": "nodejs", "npm": "npm"}); err != nil {
+		return fmt.Errorf("the tests with the official Socket.IO client need Node.js 18 or newer and npm: %w", err)
 	}
 	out, err := exec.CommandContext(ctx, "node", "--version").Output()
 	if err != nil {
@@ -88,6 +79,23 @@ func needNode(ctx context.Context) error {
 	major, _, _ := strings.Cut(version, ".")
 	if n, err := strconv.Atoi(major); err != nil || n < 18 {
 		return fmt.Errorf("the tests with the official Socket.IO client need Node.js 18 or newer; this is %s", version)
+	}
+	return nil
+}
+
+// needPrograms installs the packages of the programs that are missing.
+func needPrograms(ctx context.Context, packages map[string]string) error {
+	var missing []string
+	for program, name := range packages {
+		if _, err := exec.LookPath(program); err != nil {
+			missing = append(missing, name)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	if err := testenv.Install(ctx, os.Stderr, missing...); err != nil {
+		return fmt.Errorf("install %s (on Debian and Ubuntu `sudo apt-get install %[1]s`): %w", strings.Join(missing, " "), err)
 	}
 	return nil
 }
