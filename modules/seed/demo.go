@@ -54,6 +54,13 @@ func (s *Seeder) Demo(ctx context.Context) (Login, error) {
 type demo struct {
 	people []person
 	groups []demoGroup
+	chats  []demoChat
+}
+
+// demoChat is a personal chat.
+type demoChat struct {
+	who   [2]string // by username
+	lines []demoLine
 }
 
 type demoGroup struct {
@@ -88,6 +95,7 @@ type demoReaction struct {
 //	NAME: MESSAGE               with \n for a new line within it
 //	react EMOJI: NAME NAME …    to the message before it
 //	pin NAME                    the message before it
+//	direct NAME NAME            personal chats, after the groups; messages only
 func readDemo(script string) demo {
 	var d demo
 	for l := range strings.Lines(script) {
@@ -116,14 +124,26 @@ func readDemo(script string) demo {
 			last.reactions = append(last.reactions, demoReaction{name, strings.Fields(text)})
 		case "pin":
 			d.lastLine().pinnedBy = rest
+		case "direct":
+			one, other, _ := strings.Cut(rest, " ")
+			d.chats = append(d.chats, demoChat{who: [2]string{one, other}})
 		default:
-			g := &d.groups[len(d.groups)-1]
-			c := &g.channels[len(g.channels)-1]
 			who, said, _ := strings.Cut(l, ": ")
-			c.lines = append(c.lines, demoLine{who: who, text: strings.ReplaceAll(said, `\n`, "\n")})
+			d.say(demoLine{who: who, text: strings.ReplaceAll(said, `\n`, "\n")})
 		}
 	}
 	return d
+}
+
+// say adds a message to the personal chat or channel that was named last.
+func (d *demo) say(l demoLine) {
+	if n := len(d.chats); n > 0 {
+		d.chats[n-1].lines = append(d.chats[n-1].lines, l)
+		return
+	}
+	g := &d.groups[len(d.groups)-1]
+	c := &g.channels[len(g.channels)-1]
+	c.lines = append(c.lines, l)
 }
 
 // lastLine is the latest message that was read.
@@ -160,6 +180,11 @@ func (s *Seeder) play(t tables, d demo, hash string) error {
 	}
 	for i, g := range d.groups {
 		if err := s.playGroup(t, ids[i], g, users, now); err != nil {
+			return err
+		}
+	}
+	for _, c := range d.chats {
+		if err := s.playChat(t, c, users, now); err != nil {
 			return err
 		}
 	}

@@ -108,6 +108,24 @@ func TestScriptsAreWhole(t *testing.T) {
 	}
 }
 
+// TestPersonalChatsOfTheDemo: those who talk share a group, and say something themselves.
+func TestPersonalChatsOfTheDemo(t *testing.T) {
+	t.Parallel()
+	d := readDemo(demoScript)
+	require.NotEmpty(t, d.chats)
+	for _, c := range d.chats {
+		require.True(t, slices.ContainsFunc(d.groups, func(g demoGroup) bool {
+			return slices.Contains(g.members, c.who[0]) && slices.Contains(g.members, c.who[1])
+		}), "%v", c.who)
+		require.NotEmpty(t, c.lines)
+		for _, l := range c.lines {
+			require.Contains(t, c.who, l.who)
+			require.NotEmpty(t, l.text)
+			require.Empty(t, l.reactions)
+		}
+	}
+}
+
 // TestReactionsAreEmoji: each is one of those that the reactions' own module takes, in its form.
 func TestReactionsAreEmoji(t *testing.T) {
 	t.Parallel()

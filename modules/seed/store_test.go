@@ -294,6 +294,13 @@ func TestDemo(t *testing.T) {
 		require.Equal(t, one(t, db, "SELECT count(*)"+entitled), one(t, db, "SELECT count(*) FROM message_recipients"))
 		require.Greater(t, one(t, db, "SELECT count(*) FROM reactions"), 60)
 		require.Greater(t, one(t, db, "SELECT count(*) FROM pins"), 5)
+		require.Equal(t, []int{4, 18}, []int{one(t, db, "SELECT count(*) FROM direct_chats"), one(t, db, "SELECT count(*) FROM direct_messages")})
+		require.Equal(t, 4, one(t, db, `SELECT count(*) FROM direct_chats c JOIN direct_messages m ON m.id = c.last_message_id AND m.chat_id = c.id
+			WHERE m.seq = c.last_seq AND m.seq = (SELECT count(*) FROM direct_messages x WHERE x.chat_id = c.id)`))
+		for side, reader := range map[string]string{"low": "c.low_id", "high": "c.high_id"} {
+			require.Zero(t, one(t, db, `SELECT count(*) FROM direct_chats c WHERE `+side+`_unread <> (
+				SELECT count(*) FROM direct_messages m WHERE m.chat_id = c.id AND m.sender_id <> `+reader+` AND m.seq > c.`+side+`_read_seq)`))
+		}
 
 		before := contents(t, db)
 		again, err := s.Demo(t.Context())
