@@ -5,12 +5,12 @@ import (
 	"math/rand/v2"
 )
 
-// playChat makes a personal chat. Each of the two has got everything, and has read what the other one had said before the last answer.
-func (s *Seeder) playChat(t tables, c demoChat, users map[string]int64, now int64) error {
+// playChat makes a personal chat, whose last message was sent before until. Each of the two has got everything, and has read what the other one had said before the last answer.
+func (s *Seeder) playChat(t tables, c demoChat, users map[string]int64, until int64) error {
 	one, other := users[c.who[0]], users[c.who[1]]
 	n := len(c.lines)
-	row := chatRow{Low: min(one, other), High: max(one, other), Last: int64(n), At: now - demoSince}
-	at := moments(rand.New(rand.NewPCG(prngSeed, uint64(row.Low<<32|row.High))), now-demoSince, now-demoSilent*2, n)
+	row := chatRow{Low: min(one, other), High: max(one, other), Last: int64(n), At: until - demoSince}
+	at := moments(rand.New(rand.NewPCG(prngSeed, uint64(row.Low<<32|row.High))), until-demoSince, until, n)
 	rows := make([]personalRow, n)
 	for i, l := range c.lines {
 		seq := int64(i + 1)

@@ -183,8 +183,8 @@ func (s *Seeder) play(t tables, d demo, hash string) error {
 			return err
 		}
 	}
-	for _, c := range d.chats {
-		if err := s.playChat(t, c, users, now); err != nil {
+	for i, c := range d.chats { // the last one is the latest
+		if err := s.playChat(t, c, users, now-demoSilent*int64(len(d.chats)-i)); err != nil {
 			return err
 		}
 	}
