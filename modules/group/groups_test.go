@@ -9,6 +9,7 @@ import (
 
 	"parley/app/event"
 	"parley/app/problem"
+	"parley/app/store"
 )
 
 func TestCreateGroup(t *testing.T) {
@@ -202,6 +203,7 @@ func TestDeleteGroupLeavesNothing(t *testing.T) {
 			w.exec(`INSERT INTO message_edits (message_id, channel_id, content, editor_id, edited_at) SELECT id, channel_id, '', 1, 0 FROM messages WHERE channel_id = ?`, c)
 			w.exec(`INSERT INTO reactions (channel_id, message_id, emoji, user_id, created_at) SELECT channel_id, id, '', 1, 0 FROM messages WHERE channel_id = ?`, c)
 			w.exec(`INSERT INTO pins (message_id, channel_id, user_id, created_at) SELECT id, channel_id, 1, 0 FROM messages WHERE channel_id = ?`, c)
+			w.index(c)
 		}
 		versions := []int64{w.userVersion(ann), w.userVersion(ben), w.userVersion(cat)}
 
@@ -223,8 +225,24 @@ func TestDeleteGroupLeavesNothing(t *testing.T) {
 		w.requireRows(map[string]int64{
 			"groups": 1, "group_members": 3, "channels": 1, "channel_members": 0, "channel_cursors": 3,
 			"messages": 1, "message_recipients": 1, "outbox": 0, "mentions": 1, "message_edits": 1, "reactions": 1, "pins": 1,
+			"search_documents": 1, "search_positions": 1,
 		})
+		if w.read(w.ctx()).dialect == store.SQLite {
+			w.requireRows(map[string]int64{"search_words WHERE search_words MATCH 'x'": 1})
+		}
 	})
+}
+
+// index puts a channel's messages into the search index.
+func (w *world) index(channelID int64) {
+	w.t.Helper()
+	w.exec(`INSERT INTO search_positions (direct, place_id, newest, oldest) VALUES (false, ?, 1, 0)`, channelID)
+	if w.read(w.ctx()).dialect == store.Postgres {
+		w.exec(`INSERT INTO search_documents (id, message_id, direct, words) SELECT id, id, false, 'x' FROM messages WHERE channel_id = ?`, channelID)
+		return
+	}
+	w.exec(`INSERT INTO search_documents (id, message_id, direct) SELECT id, id, false FROM messages WHERE channel_id = ?`, channelID)
+	w.exec(`INSERT INTO search_words (rowid, words) SELECT id, 'x' FROM messages WHERE channel_id = ?`, channelID)
 }
 
 // requireRows checks how many rows the tables have.
