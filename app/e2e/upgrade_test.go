@@ -99,6 +99,44 @@ func goesOnAfterUpgrade(t *testing.T, c *cluster, version int64) {
 		c.old(t, "reader-8").refused(http.MethodPost, "/invites/an-open-invite/accept", nil, http.StatusForbidden, "banned")
 		require.Len(t, eve.history(general), 201)
 	}
+	requireNewWithOld(t, ann, ben, general)
+}
+
+// requireNewWithOld: what the version before could not do, this one can do with its messages.
+func requireNewWithOld(t *testing.T, ann, ben *person, general channel) {
+	t.Helper()
+	path := func(seq int64) string { return fmt.Sprintf("%s/%d", messagesPath(general), oldMessage(seq).MessageID) }
+	ann.do(http.MethodPatch, path(4), map[string]string{"content": "edited after the upgrade"}, http.StatusOK, nil)
+	ann.do(http.MethodDelete, path(8), nil, http.StatusNoContent, nil)
+	ben.do(http.MethodPut, path(12)+"/reactions/👍", nil, http.StatusOK, nil)
+	ben.do(http.MethodPost, messagesPath(general), map[string]any{"content": "I agree", "hash": "reply", "replyTo": oldMessage(12).MessageID}, http.StatusAccepted, nil)
+	ben.do(http.MethodPost, fmt.Sprintf("/groups/%d/channels/%d/read", general.GroupID, general.ID), map[string]int64{"seq": 190}, http.StatusAccepted, nil)
+	var answer struct {
+		Channels map[string]struct {
+			Messages, Changes []event.Message
+			ReadSeq           int64
+		}
+	}
+	require.Eventually(t, func() bool {
+		ben.do(http.MethodPost, "/sync", map[string]any{"channels": map[string]int64{"1": 201}}, http.StatusOK, &answer)
+		return answer.Channels["1"].ReadSeq == 190 && len(answer.Channels["1"].Messages) == 1
+	}, patience, pollPause)
+	var changed []int64
+	for _, m := range answer.Channels["1"].Changes {
+		changed = append(changed, m.Seq)
+	}
+	require.ElementsMatch(t, []int64{4, 8, 12}, changed)
+
+	var thread struct{ Messages []event.Message }
+	ben.do(http.MethodGet, path(12)+"/thread", nil, http.StatusOK, &thread)
+	require.NotEmpty(t, thread.Messages)
+	var found struct {
+		Results []struct{ Message event.Message }
+	}
+	require.Eventually(t, func() bool {
+		ben.do(http.MethodGet, "/search?q=plain+text+number+50", nil, http.StatusOK, &found)
+		return len(found.Results) > 0
+	}, patience, pollPause, "old messages get into the index in the background")
 }
 
 // requireOldGroups reads what the people are members of, with what they have read, and returns the channels of Friends.
