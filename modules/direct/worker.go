@@ -105,7 +105,7 @@ func (h *Receipts) Handle(ctx context.Context, msgs []bus.Message) ([]bus.Messag
 		chat := pairOf(p.ReaderID, p.OtherID)
 		read := p.ReadTold && p.OtherID != p.ReaderID
 		// What is read has been delivered, and need not be told twice.
-		if p.DeliveredTold && p.OtherID != p.ReaderID && !(read && p.DeliveredSeq == p.ReadSeq) {
+		if p.DeliveredTold && p.OtherID != p.ReaderID && (!read || p.DeliveredSeq != p.ReadSeq) {
 			out.tell(chat, p.OtherID, event.PersonalStatus, status{p.ReaderID, Delivered, p.DeliveredSeq, p.DeliveredAt})
 		}
 		if read {
