@@ -27,7 +27,7 @@ func TestGuideShowsTheExamples(t *testing.T) {
 			require.Contains(t, string(guide), filepath.Base(name))
 		}
 	}
-	shown := regexp.MustCompile("(?ms)^```(js|sh)\n(.*?)^```$").FindAllStringSubmatch(string(guide), -1)
+	shown := regexp.MustCompile("(?s)\n```(js|sh)\n(.*?\n)```\n").FindAllStringSubmatch(string(guide), -1)
 	require.Greater(t, len(shown), 10)
 	for _, block := range shown {
 		extension := map[string]string{"js": ".mjs", "sh": ".sh"}[block[1]]
