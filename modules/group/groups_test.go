@@ -111,7 +111,7 @@ func TestListShowsWhatIsUnreadInReadableChannels(t *testing.T) {
 		groups, err = w.List(w.ctx(), dan)
 		require.NoError(t, err)
 		require.EqualValues(t, 1, groups[0].Channels[0].Unread)
-		require.EqualValues(t, groups[0].Channels[0].LastSeq-1, w.number(`SELECT since_seq FROM channel_cursors WHERE channel_id = ? AND user_id = ?`, general, dan))
+		require.Equal(t, groups[0].Channels[0].LastSeq-1, w.number(`SELECT since_seq FROM channel_cursors WHERE channel_id = ? AND user_id = ?`, general, dan))
 	})
 }
 

@@ -83,6 +83,9 @@ func newGatherer(b Sender, d Direct, partitions func() int, m *GatherMetrics, lo
 
 // start begins to send.
 func (g *gatherer) start(h registry.Host) {
+	g.mu.Lock()
+	g.stopped = false
+	g.mu.Unlock()
 	for range senders {
 		h.Go("send", func(ctx context.Context) error {
 			for ctx.Err() == nil {

@@ -120,9 +120,7 @@ func (w *Worker) background(ctx context.Context) error {
 		done, err := w.keeper.settle(ctx)
 		wait, kicked := pollInterval, w.kicked
 		switch {
-		case ctx.Err() != nil:
-			return nil
-		case err != nil:
+		case err != nil && ctx.Err() == nil:
 			if !failing {
 				w.log.Warn("recipients cannot be written, trying again until they can", "error", err)
 			}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -74,18 +75,32 @@ func rows[T any](w *world, sql string, args ...any) (all []T) {
 // say puts messages into a channel, as a worker would, without recipients.
 func (w *world) say(channel int64, senders ...int64) {
 	w.t.Helper()
+	last := rows[int64](w, `SELECT last_seq FROM channels WHERE id = ?`, channel)[0]
 	require.NoError(w.t, w.db.Write(w.t.Context(), func(tx *gorm.DB) error {
-		for _, sender := range senders {
-			if err := tx.Exec(`INSERT INTO messages (channel_id, seq, sender_id, hash, content, created_at)
-				SELECT id, last_seq + 1, ?, 'h' || (last_seq + 1), 'x', 500 FROM channels WHERE id = ?`, sender, channel).Error; err != nil {
-				return err
+		for part := range slices.Chunk(senders, 500) {
+			var values []string
+			for _, sender := range part {
+				last++
+				values = append(values, fmt.Sprintf("(%d, %d, %d, 'h%d', 'x', 500)", channel, last, sender, last))
 			}
-			if err := tx.Exec(`UPDATE channels SET last_seq = last_seq + 1 WHERE id = ?`, channel).Error; err != nil {
+			if err := tx.Exec(`INSERT INTO messages (channel_id, seq, sender_id, hash, content, created_at) VALUES ` +
+				strings.Join(values, ", ")).Error; err != nil {
 				return err
 			}
 		}
-		return nil
+		return tx.Exec(`UPDATE channels SET last_seq = ? WHERE id = ?`, last, channel).Error
 	}))
+}
+
+// crowd makes users members of group 1, from that id on.
+func (w *world) crowd(first, n int64) {
+	w.t.Helper()
+	for _, fill := range []string{
+		`INSERT INTO users (id, username, display_name, password_hash, created_at) SELECT i, 'user' || i, '', '', 0 FROM n`,
+		`INSERT INTO group_members (group_id, user_id, role, joined_at) SELECT 1, i, 'member', 0 FROM n`,
+	} {
+		w.exec(`WITH RECURSIVE n (i) AS (SELECT CAST(? AS bigint) UNION ALL SELECT i + 1 FROM n WHERE i < ?) `+fill, first, first+n-1)
+	}
 }
 
 func (w *world) delete(channel, seq int64) {
@@ -186,8 +201,8 @@ func (w *world) written(channel int64) []string {
 
 // status and onward are the events that tests expect.
 func status(to, channel, user int64, s Status, upTo, at int64) told {
-	return told{to, event.MessageStatus, fmt.Sprintf(`{"channelId":%d,"userId":%d,"status":"%s","upToSeq":%d,"at":"%s"}`,
-		channel, user, s, upTo, time.UnixMilli(at).UTC().Format("2006-01-02T15:04:05.000Z"))}
+	return told{to, event.MessageStatus, fmt.Sprintf(`{"channelId":%d,"userId":%d,"status":%q,"upToSeq":%d,"at":%q}`,
+		channel, user, s.String(), upTo, time.UnixMilli(at).UTC().Format("2006-01-02T15:04:05.000Z"))}
 }
 
 func onward(user, channel, read, unread, mentions int64) told {
