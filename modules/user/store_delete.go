@@ -28,7 +28,7 @@ func (t tables) delete(ctx context.Context, verified row, now int64, told bus.Me
 		} else if member {
 			return ErrStillMember
 		}
-		if err := forgetPersonal(tx, r.ID); err != nil {
+		if err := t.forgetPersonal(tx, r.ID); err != nil {
 			return err
 		}
 		// The other one keeps a personal chat, with whomever it was.
@@ -50,13 +50,35 @@ func (t tables) delete(ctx context.Context, verified row, now int64, told bus.Me
 }
 
 // forgetPersonal deletes what is of no use to anybody else: notes to oneself, and whom one has blocked or was blocked by.
-func forgetPersonal(tx *gorm.DB, id int64) error {
-	for _, statement := range []string{
-		"DELETE FROM direct_messages WHERE chat_id IN (SELECT id FROM direct_chats WHERE low_id = ? AND high_id = ?)",
-		"DELETE FROM direct_chats WHERE low_id = ? AND high_id = ?",
-		"DELETE FROM user_blocks WHERE user_id = ? OR blocked_id = ?",
-	} {
-		if err := tx.Exec(statement, id, id).Error; err != nil {
+func (t tables) forgetPersonal(tx *gorm.DB, id int64) error {
+	// A worker that is adding a note holds that lock, too.
+	var notes []int64
+	if err := tx.Table("direct_chats").Clauses(clause.Locking{Strength: "UPDATE"}).
+		Where("low_id = ? AND high_id = ?", id, id).Pluck("id", &notes).Error; err != nil {
+		return err
+	}
+	for _, chat := range notes {
+		if err := t.deleteChat(tx, chat); err != nil {
+			return err
+		}
+	}
+	return tx.Exec("DELETE FROM user_blocks WHERE user_id = ? OR blocked_id = ?", id, id).Error
+}
+
+// deleteChat removes a personal chat that is locked, with its messages.
+func (t tables) deleteChat(tx *gorm.DB, id int64) error {
+	const documents = "SELECT d.id FROM direct_messages m JOIN search_documents d ON d.message_id = m.id AND d.direct = true WHERE m.chat_id = ?"
+	statements := []string{
+		"DELETE FROM search_documents WHERE id IN (" + documents + ")",
+		"DELETE FROM search_positions WHERE direct = true AND place_id = ?",
+		"DELETE FROM direct_messages WHERE chat_id = ?",
+		"DELETE FROM direct_chats WHERE id = ?",
+	}
+	if t.db.Dialect() == store.SQLite { // elsewhere the words are a column of search_documents
+		statements = append([]string{"DELETE FROM search_words WHERE rowid IN (" + documents + ")"}, statements...)
+	}
+	for _, statement := range statements {
+		if err := tx.Exec(statement, id).Error; err != nil {
 			return err
 		}
 	}

@@ -112,7 +112,14 @@ func TestDeleteAnAccountWithPersonalChats(t *testing.T) {
 		anna, bobb, carl := w.register("anna"), w.register("bobb"), w.register("carl")
 		chat := func(id, low, high int64) {
 			w.exec(`INSERT INTO direct_chats (id, low_id, high_id, last_seq, created_at) VALUES (?, ?, ?, 1, 0)`, id, low, high)
-			w.exec(`INSERT INTO direct_messages (chat_id, seq, sender_id, hash, content, created_at) VALUES (?, 1, ?, 'h', 'x', 0)`, id, high)
+			w.exec(`INSERT INTO direct_messages (id, chat_id, seq, sender_id, hash, content, created_at) VALUES (?, ?, 1, ?, 'h', 'x', 0)`, 10*id, id, high)
+			words := `INSERT INTO search_documents (id, message_id, direct, words) VALUES (?, ?, true, 'x')`
+			if w.store.Dialect() == store.SQLite {
+				words = `INSERT INTO search_documents (id, message_id, direct) VALUES (?, ?, true)`
+				w.exec(`INSERT INTO search_words (rowid, words) VALUES (?, 'x')`, 100*id)
+			}
+			w.exec(words, 100*id, 10*id)
+			w.exec(`INSERT INTO search_positions (direct, place_id, newest, oldest) VALUES (true, ?, 1, 0)`, id)
 		}
 		chat(1, anna.User.ID, anna.User.ID)
 		chat(2, anna.User.ID, bobb.User.ID)
@@ -126,7 +133,11 @@ func TestDeleteAnAccountWithPersonalChats(t *testing.T) {
 		require.True(t, kept.deleted())
 		_, err = w.service.tables.byID(t.Context(), carl.User.ID)
 		require.ErrorIs(t, err, store.ErrNotFound, "nobody else has anything of carl's")
-		for rows, want := range map[string]int64{"direct_chats": 1, "direct_messages": 1, "user_blocks": 0} {
+		left := map[string]int64{"direct_chats": 1, "direct_messages": 1, "user_blocks": 0, "search_documents": 1, "search_positions": 1}
+		if w.store.Dialect() == store.SQLite {
+			left["search_words WHERE search_words MATCH 'x'"] = 1
+		}
+		for rows, want := range left {
 			var n int64
 			require.NoError(t, w.store.Read(t.Context()).Raw("SELECT count(*) FROM "+rows).Scan(&n).Error)
 			require.Equal(t, want, n, rows)
