@@ -17,12 +17,12 @@ import (
 const indexLock int64 = 0x7061726c65797365
 
 const (
-	// batch is how many messages go into the index in one transaction.
-	batch = 500
+	// maxBatch is how many messages go into the index in one transaction.
+	maxBatch = 500
 	// How many times as long as a step the pause after it is. Sending comes first: on SQLite both need the one writer, on PostgreSQL the same
 	// processors and disks.
 	postgresRest = 3
-	sqliteRest   = 9
+	sqliteRest   = 19
 	// maxPlaces is how many channels and chats are looked at in one.
 	maxPlaces = 200
 )
@@ -32,6 +32,8 @@ type Progress struct {
 	Indexed int   // messages that were looked at, and went into the index or out of it
 	Waiting int64 // messages sent since that are not in it yet
 	Older   int64 // messages from before the index was there, or was emptied, that are not in it yet
+	// Busy is how long it took, without the time in which others had the database.
+	Busy time.Duration
 }
 
 // Step takes the messages into the index that wait for it, at most a batch of them: first those that were changed, then new ones, and old
@@ -40,31 +42,42 @@ type Progress struct {
 // What waits is found by where channels and chats are and how far they have got into the index, which is kept together with the words: so
 // nothing is left out, whatever order messages are committed in and whenever a process dies.
 func (s *Store) Step(ctx context.Context) (Progress, error) {
+	begun := time.Now()
 	w, err := s.waiting(s.db.Read(ctx))
 	if err != nil || w.nothing() {
-		return w.progress(), store.Map(err)
+		return w.progress(time.Since(begun)), store.Map(err)
 	}
-	if s.db.Dialect() == store.SQLite { // one process has the database, and the one writer is needed for nothing but writing
-		if err := s.take(s.db.Read(ctx), &w); err != nil {
-			return Progress{}, store.Map(err)
-		}
-		err := s.db.Write(ctx, func(tx *gorm.DB) error { return s.apply(tx, &w) })
-		return w.progress(), err
+	if s.db.Dialect() == store.Postgres {
+		err := s.db.Write(ctx, func(tx *gorm.DB) error { return s.batch(tx, &w) })
+		return w.progress(time.Since(begun)), err
 	}
+	// One process has the database, and the one writer is needed for nothing but writing.
+	if err := s.take(s.db.Read(ctx), &w); err != nil {
+		return Progress{}, store.Map(err)
+	}
+	busy := time.Since(begun)
 	err = s.db.Write(ctx, func(tx *gorm.DB) error {
-		w = work{}
-		if ours, err := s.lock(tx); err != nil || !ours {
-			return err
-		}
-		if w, err = s.waiting(tx); err != nil { // others have been at it until now
-			return err
-		}
-		if err := s.take(tx, &w); err != nil {
-			return err
-		}
+		begun := time.Now()
+		defer func() { busy += time.Since(begun) }()
 		return s.apply(tx, &w)
 	})
-	return w.progress(), err
+	return w.progress(busy), err
+}
+
+// batch indexes a batch, unless another process is at it.
+func (s *Store) batch(tx *gorm.DB, w *work) error {
+	ours, err := s.lock(tx)
+	if err != nil || !ours {
+		*w = work{places: w.places}
+		return err
+	}
+	if *w, err = s.waiting(tx); err != nil { // others have been at it until now
+		return err
+	}
+	if err := s.take(tx, w); err != nil {
+		return err
+	}
+	return s.apply(tx, w)
 }
 
 // lock keeps other processes from indexing until the end of the transaction. False: one of them is at it.
@@ -114,8 +127,8 @@ type document struct {
 
 func (w *work) nothing() bool { return len(w.places) == 0 && len(w.changes) == 0 }
 
-func (w *work) progress() Progress {
-	p := Progress{Indexed: len(idsOf(w.changes))}
+func (w *work) progress(busy time.Duration) Progress {
+	p := Progress{Indexed: len(idsOf(w.changes)), Busy: busy}
 	if len(w.places) > 0 {
 		p.Waiting, p.Older = w.places[0].Waiting, w.places[0].Older
 	}
@@ -141,7 +154,7 @@ func (s *Store) Rest() time.Duration {
 
 // waiting finds what is to be done, and how much of it makes a batch. It looks at every channel and chat, but at no message.
 func (s *Store) waiting(db *gorm.DB) (w work, err error) {
-	if err := db.Raw(`SELECT id, message_id FROM search_changes ORDER BY id LIMIT ?`, batch).Scan(&w.changes).Error; err != nil {
+	if err := db.Raw(`SELECT id, message_id FROM search_changes ORDER BY id LIMIT ?`, maxBatch).Scan(&w.changes).Error; err != nil {
 		return w, fmt.Errorf("read which messages were changed: %w", err)
 	}
 	if err := db.Raw(`
@@ -158,7 +171,7 @@ func (s *Store) waiting(db *gorm.DB) (w work, err error) {
 		ORDER BY last_seq - newest DESC, place_id LIMIT ?`, maxPlaces).Scan(&w.places).Error; err != nil {
 		return w, fmt.Errorf("read how far the index is: %w", err)
 	}
-	w.parts = share(w.places, batch-len(w.changes), len(w.changes) == 0)
+	w.parts = share(w.places, maxBatch-len(w.changes), len(w.changes) == 0)
 	return w, nil
 }
 

@@ -19,7 +19,7 @@ import (
 func TestOldMessagesFollow(t *testing.T) {
 	t.Parallel()
 	inEachWorld(t, func(t *testing.T, w *world) {
-		const old = 2*batch + 10
+		const old = 2*maxBatch + 10
 		w.exec(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
 			INSERT INTO messages (channel_id, seq, sender_id, hash, content, created_at) SELECT 1, i, 2, 'h' || i, 'old needle', i FROM n`, old)
 		w.exec(`UPDATE channels SET last_seq = ? WHERE id = 1`, old)
@@ -29,18 +29,19 @@ func TestOldMessagesFollow(t *testing.T) {
 		step := func() Progress {
 			p, err := w.index.Step(t.Context())
 			require.NoError(t, err)
+			p.Busy = 0
 			return p
 		}
 		require.Equal(t, Progress{Indexed: 1, Older: old}, step())
 		require.Equal(t, []int64{fresh}, w.finds(1, "needle"))
-		require.Equal(t, Progress{Indexed: batch, Older: old - batch}, step())
-		require.Len(t, w.found(Request{Query: Parse("needle"), Viewer: 1, Limit: 100}), 1+batch)
+		require.Equal(t, Progress{Indexed: maxBatch, Older: old - maxBatch}, step())
+		require.Len(t, w.found(Request{Query: Parse("needle"), Viewer: 1, Limit: 100}), 1+maxBatch)
 		lowest := w.number(`SELECT min(s.seq) FROM messages s JOIN search_documents d ON d.message_id = s.id`)
-		require.EqualValues(t, old-batch+1, lowest)
+		require.EqualValues(t, old-maxBatch+1, lowest)
 		newer := w.say(2, 1, "newer needle")
-		require.Equal(t, Progress{Indexed: 1, Older: old - batch}, step())
+		require.Equal(t, Progress{Indexed: 1, Older: old - maxBatch}, step())
 		require.Equal(t, newer, w.finds(1, "needle")[0])
-		require.Equal(t, Progress{Indexed: batch, Older: 10}, step())
+		require.Equal(t, Progress{Indexed: maxBatch, Older: 10}, step())
 		require.Equal(t, Progress{Indexed: 10}, step())
 		require.Equal(t, Progress{}, step())
 		require.Len(t, w.found(Request{Query: Parse("needle"), Viewer: 1, Limit: 100}), 2+old)
@@ -63,7 +64,7 @@ func emptied(d store.Dialect) []string {
 	return []string{`TRUNCATE search_documents`, `UPDATE search_positions SET oldest = newest`}
 }
 
-// Each of many places gets its share of a batch.
+// Each of many places gets its share of a maxBatch.
 func TestShare(t *testing.T) {
 	t.Parallel()
 	places := []place{

@@ -22,7 +22,7 @@ const (
 // Index is what the worker keeps up to date.
 type Index interface {
 	Step(ctx context.Context) (Progress, error)
-	// Rest is how many times as long as a step the pause after it is.
+	// Rest is how many times as long as a step was busy the pause after it is.
 	Rest() time.Duration
 }
 
@@ -72,8 +72,7 @@ func (w *Worker) run(ctx context.Context) {
 	for {
 		begun := time.Now()
 		p, err := w.index.Step(ctx)
-		took := time.Since(begun)
-		wait := w.index.Rest() * took
+		wait := w.index.Rest() * p.Busy
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -88,13 +87,13 @@ func (w *Worker) run(ctx context.Context) {
 				w.log.InfoContext(ctx, "messages are indexed again")
 			}
 			failing, pause = false, firstPause
-			w.metrics.stepped(p, took)
+			w.metrics.stepped(p, time.Since(begun))
 			if begins := p.Older > 0; begins != old {
 				old = begins
 				w.tellOlder(ctx, p.Older)
 			}
 			if p.Indexed == 0 {
-				wait = max(idle, idleRest*took)
+				wait = max(idle, idleRest*p.Busy)
 			}
 		}
 		if !sleep(ctx, wait) {

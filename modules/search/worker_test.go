@@ -42,6 +42,7 @@ func TestWorkerPaces(t *testing.T) {
 		takes := func(d time.Duration, p Progress, err error) func() (Progress, error) {
 			return func() (Progress, error) {
 				time.Sleep(d) //nolint:forbidigo // the time of a bubble
+				p.Busy = d
 				return p, err
 			}
 		}

@@ -93,6 +93,7 @@ func (w *world) settle() (n int) {
 		p, err := w.index.Step(w.t.Context())
 		require.NoError(w.t, err)
 		if p.Indexed == 0 {
+			p.Busy = 0
 			require.Equal(w.t, Progress{}, p)
 			return n
 		}
