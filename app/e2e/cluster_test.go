@@ -16,6 +16,7 @@ type cluster struct {
 	api     *process
 	worker  *process
 	sockets []*process
+	more    []*process // whatever a test has started besides
 }
 
 // setup is a way of deploying Parley. Every scenario runs in each of them.
