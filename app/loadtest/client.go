@@ -29,7 +29,8 @@ type client struct {
 	sequences []sequence
 	byID      map[int64]*sequence
 	faults    Faults
-	conn      *conn // nil while there is none
+	read      []int64 // by sequence: what was told of it
+	conn      *conn   // nil while there is none
 	lostAt    time.Duration
 	comeBack  time.Duration // what DRAIN asked for
 	caughtUp  int
@@ -46,7 +47,7 @@ type client struct {
 func newClient(r *run, m *member, index int) *client {
 	c := &client{
 		member: m, run: r, index: index,
-		sequences: make([]sequence, len(m.channels)), byID: make(map[int64]*sequence, len(m.channels)),
+		sequences: make([]sequence, len(m.channels)), read: make([]int64, len(m.channels)), byID: make(map[int64]*sequence, len(m.channels)),
 		subscribed: make(chan struct{}), catchUp: make(chan struct{}, 1),
 	}
 	for i, ch := range m.channels {
@@ -184,6 +185,8 @@ func (c *client) packet(conn *conn, packet []byte, began time.Duration) error {
 		return errors.Join(conn.heard(), conn.write(packetPong, nil))
 	case bytes.HasPrefix(packet, []byte(packetDisconnect)):
 		return errServerDisconnect
+	case bytes.HasPrefix(packet, []byte(packetAck+ackReceipt+"[")):
+		c.run.acknowledged(packet)
 	case bytes.HasPrefix(packet, []byte(packetAck)):
 		return authenticated(packet)
 	default:
@@ -192,7 +195,7 @@ func (c *client) packet(conn *conn, packet []byte, began time.Duration) error {
 	return nil
 }
 
-// authenticated reads the answer to AUTH, the one event that clients send.
+// authenticated reads the answer to AUTH.
 func authenticated(packet []byte) error {
 	data := bytes.TrimLeft(packet[len(packetAck):], "0123456789")
 	var answer []struct {
@@ -444,7 +447,7 @@ func (c *client) authenticate() {
 	conn := c.conn
 	c.mu.Unlock()
 	if conn != nil {
-		_ = conn.write(packetEvent+"0", mustJSON([]any{event.Auth, map[string]string{"token": c.tokens.Load().access}})) // else its end is noticed
+		_ = conn.write(packetEvent+ackAuth, mustJSON([]any{event.Auth, map[string]string{"token": c.tokens.Load().access}})) // else its end is noticed
 	}
 }
 

@@ -32,6 +32,7 @@ type fake struct {
 	users    []*fakeUser
 	groups   []*fakeGroup
 	conns    map[*fakeConn]bool
+	receipts []string       // what was told
 	requests map[string]int // by method and route
 	wg       sync.WaitGroup
 }
@@ -403,6 +404,13 @@ func (f *fake) packet(c *fakeConn, packet string) {
 		f.conns[c] = true
 	case strings.HasPrefix(packet, "420"):
 		c.send(`430[{"ok":true}]`)
+	case strings.HasPrefix(packet, "421"):
+		f.receipts = append(f.receipts, packet[3:])
+		if len(f.receipts) == 1 {
+			c.send(`431[{"ok":false,"error":{"code":"unavailable"}}]`)
+			return
+		}
+		c.send(`431[{"ok":true}]`)
 	}
 }
 

@@ -42,6 +42,8 @@ type Options struct {
 	Messages int
 	// Warmup is how long messages are sent before that.
 	Warmup time.Duration
+	// Receipts is how often all users tell at once what they have read. 0: never.
+	Receipts time.Duration
 	// Size of a message, in characters. Defaults to 50.
 	Size int
 	// Patience bounds the time in which everybody must be connected, a message accepted, and after the last one everything
@@ -141,6 +143,7 @@ func (o Options) check() error {
 	refuse(o.Senders < 1, "--senders must be at least 1")
 	refuse(o.Rate < 0, "--rate must not be negative")
 	refuse(o.Duration < 0 || o.Warmup < 0, "--duration and --warmup must not be negative")
+	refuse(o.Receipts < 0, "--receipts must not be negative")
 	refuse(o.Messages < 0 || o.Messages >= maxMessages, "--messages must be 0 to %d", maxMessages-1)
 	refuse(o.Messages > 0 && o.Duration > 0, "give --duration or --messages, not both")
 	refuse(o.ConnectOnly && (o.Messages > 0 || o.Rate > 0), "--connect-only sends no messages: leave out --messages and --rate")
@@ -182,7 +185,7 @@ func (o Options) settings() Settings {
 		DurationMS: ms(o.Duration), Messages: o.Messages, PatienceMS: ms(o.Patience),
 	}
 	if !o.ConnectOnly {
-		s.Rate, s.Size, s.WarmupMS = o.Rate, o.Size, ms(o.Warmup)
+		s.Rate, s.Size, s.WarmupMS, s.ReceiptsMS = o.Rate, o.Size, ms(o.Warmup), ms(o.Receipts)
 		if o.Rate == 0 {
 			s.Senders = o.Senders
 		}

@@ -18,6 +18,7 @@ type Report struct {
 	Load       *Load     `json:"load,omitempty"` // absent if nothing was to be sent
 	Faults     Faults    `json:"faults"`
 	Sending    Sending   `json:"sending"`
+	Receipts   *Receipts `json:"receipts,omitempty"` // absent if nobody told any
 	Client     Client    `json:"client"`
 	Verdict    Verdict   `json:"verdict"`
 }
@@ -44,6 +45,7 @@ type Settings struct {
 	DurationMS float64  `json:"duration_ms"`     // 0 if the number of messages was given
 	Messages   int      `json:"messages"`        // 0 if the duration was given
 	WarmupMS   float64  `json:"warmup_ms"`
+	ReceiptsMS float64  `json:"receipts_ms"` // how often everybody told what it has read; 0: never
 	PatienceMS float64  `json:"patience_ms"`
 	Size       int      `json:"size"` // characters
 }
@@ -163,6 +165,13 @@ type Sending struct {
 	InFlightMax int            `json:"in_flight_max"` // requests at once
 	// ConfirmedAgain counts GROUP_MESSAGE_SENT that came once more: after a message was sent again, or a process died.
 	ConfirmedAgain int `json:"confirmed_again"`
+}
+
+// Receipts counts what members told of what they had read, the warm-up included.
+type Receipts struct {
+	Told         int `json:"told"`
+	Acknowledged int `json:"acknowledged"`
+	Refused      int `json:"refused"` // acknowledged with an error
 }
 
 // Client says what the load generator itself has used, which shares the machine with the server if they run on one.

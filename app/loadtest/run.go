@@ -44,6 +44,7 @@ type run struct {
 
 	accepted, givenUp, retries, refused, limited atomic.Int64
 	expected                                     atomic.Int64 // deliveries of what was accepted
+	receiptsTold, receiptsTaken, receiptsRefused atomic.Int64
 	inFlight, inFlightMax                        atomic.Int64
 	measuredFrom                                 atomic.Int64 // the first message after the warm-up
 	measuringSince, lastAccepted                 atomic.Int64
@@ -107,6 +108,7 @@ func (r *run) carryOut(ctx context.Context) (*Report, error) {
 	}
 	report.Connect = r.connectReport()
 	r.sendingReport(&report.Sending)
+	report.Receipts = r.receiptsReport()
 	report.FinishedAt = time.Now().UTC()
 	report.judge()
 	return report, nil

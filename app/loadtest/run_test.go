@@ -67,6 +67,27 @@ func TestAllIsWell(t *testing.T) {
 	require.Contains(t, string(data), `"p99_9_ms":`)
 }
 
+func TestReceipts(t *testing.T) {
+	t.Parallel()
+	f := newFake(t, nil)
+	o := small(f)
+	o.Messages, o.Rate, o.Duration, o.Receipts = 0, 100, time.Second, 50*time.Millisecond
+	r := runOf(t, o)
+	require.True(t, r.Verdict.OK, "%v", r.Verdict.Problems)
+	require.Greater(t, r.Receipts.Told, 10)
+	require.Equal(t, 1, r.Receipts.Refused)
+	require.InDelta(t, r.Receipts.Told, r.Receipts.Acknowledged+r.Receipts.Refused, 6, "the last ones may be on their way")
+	var text bytes.Buffer
+	require.NoError(t, r.WriteText(&text))
+	require.Contains(t, text.String(), "1 refused")
+	seen := make(map[string]int)
+	for _, told := range f.receipts {
+		require.Regexp(t, `^\["MESSAGE_READ",\{"channelId":10[01],"seq":\d+\}\]$`, told)
+		seen[told]++
+		require.LessOrEqual(t, seen[told], 3, "each member once: %s", told)
+	}
+}
+
 func TestOpenLoop(t *testing.T) {
 	t.Parallel()
 	o := small(newFake(t, nil))

@@ -26,6 +26,7 @@ func (r *run) load(ctx context.Context, report *Report) error {
 		case <-sending.Done():
 		}
 	})
+	measuring.Go(func() { r.tellReceipts(sending) })
 	var result outcome
 	r.watch(ctx, func() {
 		if r.options.Rate > 0 {

@@ -23,6 +23,9 @@ func (r *Report) WriteText(out io.Writer) error {
 	}
 	r.Connect.writeText(w)
 	r.Sending.writeText(w)
+	if told := r.Receipts; told != nil {
+		fmt.Fprintf(w, "receipts\t%d told, %d acknowledged, %d refused\n", told.Told, told.Acknowledged, told.Refused)
+	}
 	if c := r.Client; c.CPUMS > 0 {
 		fmt.Fprintf(w, "load generator\t%.1f s of CPU time, %.2f µs per delivery\n", c.CPUMS/1000, c.CPUPerDeliveryUS)
 	}

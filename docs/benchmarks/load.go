@@ -32,6 +32,7 @@ type load struct {
 	warmup, duration         time.Duration
 	patience                 time.Duration // 0 for its default
 	connectOnly              bool
+	receipts                 time.Duration                   // how often everybody tells what it has read; 0: never
 	during                   func(ctx context.Context) error // runs meanwhile, if there is anything to do
 }
 
@@ -69,6 +70,9 @@ func (l load) args(t target) []string {
 	}
 	if l.patience > 0 {
 		args = append(args, "--patience", l.patience.String())
+	}
+	if l.receipts > 0 {
+		args = append(args, "--receipts", l.receipts.String())
 	}
 	switch {
 	case l.connectOnly:
