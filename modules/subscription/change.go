@@ -9,7 +9,8 @@ import (
 
 // Apply implements routing's Subscriptions. What takes away is emitted and then
 // takes effect before Apply returns, and so before anything that was published
-// after it; what gives takes effect, and is emitted, once its keys are bound.
+// after it; what gives takes effect, and is emitted, once its keys are bound. If what takes it away again comes before, it is not emitted any
+// more: whoever hears that something is gone does not hear afterwards that it is there.
 func (h *Hub) Apply(change event.Change, emit func()) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -39,6 +40,7 @@ func (h *Hub) applyToUser(u *user, change event.Change, emit func()) {
 	next := u.phase == live && change.Version == u.version+1
 	u.heard = max(u.heard, change.Version)
 	if takes(change) {
+		h.overtake(change)
 		emit()
 		h.take(u, change, newDerived(change))
 	}
@@ -50,7 +52,7 @@ func (h *Hub) applyToUser(u *user, change event.Change, emit func()) {
 		}
 		return
 	case !takes(change):
-		u.notices = append(u.notices, emit)
+		u.notices = append(u.notices, h.later(change, emit))
 	}
 	if u.phase != asking { // the snapshot at hand, if any, cannot have it
 		h.ask(u)
@@ -61,6 +63,7 @@ func (h *Hub) applyToUser(u *user, change event.Change, emit func()) {
 func (h *Hub) applyToGroup(change event.Change, emit func()) {
 	h.versions[change.GroupID] = max(h.versions[change.GroupID], change.Version)
 	if takes(change) {
+		h.overtake(change)
 		emit()
 	}
 	var gainers []*user
@@ -94,6 +97,42 @@ func (h *Hub) applyToGroup(change event.Change, emit func()) {
 	}
 	if change.Kind == event.GroupDeleted {
 		delete(h.versions, change.GroupID) // ids are never used again
+	}
+}
+
+// notice is an event that waits until what it tells of is in place.
+type notice struct {
+	change event.Change
+	emit   func()
+}
+
+// later notes an event that is told later, unless it is overtaken.
+func (h *Hub) later(change event.Change, emit func()) *notice {
+	n := &notice{change, emit}
+	h.pending[n] = struct{}{}
+	return n
+}
+
+// tell emits events whose time has come.
+func (h *Hub) tell(notices ...*notice) {
+	for _, n := range notices {
+		if _, due := h.pending[n]; due {
+			delete(h.pending, n)
+			n.emit()
+		}
+	}
+}
+
+// overtake drops the events that tell of what is taken away now.
+func (h *Hub) overtake(change event.Change) {
+	for n := range h.pending {
+		if n.change.GroupID != change.GroupID || change.UserID != 0 && change.UserID != n.change.UserID {
+			continue
+		}
+		if change.Kind == event.ChannelsRemoved && (n.change.Kind != event.ChannelsAdded || !slices.Equal(n.change.Channels, change.Channels)) {
+			continue
+		}
+		delete(h.pending, n)
 	}
 }
 
@@ -176,6 +215,7 @@ func (h *Hub) give(users []*user, change event.Change, sets derived, emit func()
 		m.set = sets.of(m.set)
 	}
 	bound := h.bindings.Acquire(keys...)
+	told := h.later(change, emit)
 	h.host.Go("join", func(ctx context.Context) error {
 		defer h.bindings.Release(keys...)
 		select {
@@ -188,7 +228,7 @@ func (h *Hub) give(users []*user, change event.Change, sets derived, emit func()
 		for _, u := range users {
 			u.joinHeld(change)
 		}
-		emit()
+		h.tell(told)
 		return nil
 	})
 }

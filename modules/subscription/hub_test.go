@@ -2,6 +2,7 @@ package subscription
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -257,7 +258,7 @@ func (w *world) join8(groups ...event.SnapshotGroup) *sockettest.Client {
 	return c
 }
 
-// TestAGainOvertakenByALoss: the channel is deleted before its key is bound; nobody may end up in its room.
+// TestAGainOvertakenByALoss: the channel is deleted before its key is bound; nobody may end up in its room, nor hear of it any more.
 func TestAGainOvertakenByALoss(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -267,8 +268,29 @@ func TestAGainOvertakenByALoss(t *testing.T) {
 	w.change("group:1", event.ChannelDeleted, event.Change{Kind: event.ChannelsRemoved, GroupID: 1, Channels: []int64{11}, Version: 7})
 	w.next(c, event.ChannelDeleted)
 	w.keys.hold(false)
-	w.next(c, event.ChannelCreated)
+	require.Eventually(t, func() bool { return !slices.Contains(w.keys.wanted(), "channel:11") }, 10*time.Second, time.Millisecond)
 	require.False(t, w.hears(c, 7, "channel:11"))
+	w.emit("user:7", "NEXT", nil)
+	w.next(c, "NEXT")
+}
+
+// TestAJoinOvertakenByALeave: somebody who has left does not hear afterwards of having joined.
+func TestAJoinOvertakenByALeave(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.join(7, 1)
+	w.keys.hold(true)
+	w.change("user:7", event.JoinedGroup, event.Change{Kind: event.GroupJoined, UserID: 7, GroupID: 1, Channels: []int64{10}, Version: 2})
+	w.change("user:7", event.JoinedGroup, event.Change{Kind: event.GroupJoined, UserID: 7, GroupID: 2, Channels: []int64{20}, Version: 3})
+	w.change("user:7", event.LeftGroup, event.Change{Kind: event.GroupLeft, UserID: 7, GroupID: 1, Version: 4})
+	w.next(c, event.LeftGroup)
+	w.keys.hold(false)
+	w.settle(4, group(2, 1, 20))
+	w.next(c, event.JoinedGroup)
+	w.emit("user:7", "NEXT", nil)
+	w.next(c, "NEXT")
+	require.False(t, w.hears(c, 7, "channel:10"))
+	require.True(t, w.hears(c, 7, "channel:20"))
 }
 
 func TestAGainInAGroupThatIsGone(t *testing.T) {

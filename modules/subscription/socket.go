@@ -73,6 +73,7 @@ type Hub struct {
 	members  map[int64]map[*user]struct{} // by group
 	sets     map[int64]*set               // by group with members: its public channels, to be shared
 	versions map[int64]int64              // by group: the highest that has passed by in a change
+	pending  map[*notice]struct{}         // events that wait until what they tell of is in place
 	due      []*user                      // snapshots are to be asked for, as soon as the request before is sent
 	round    int64                        // numbers requests
 	draining bool
@@ -96,6 +97,7 @@ func NewHub(serverID string, server Server, tokens Verifier, b Bus, bindings Bin
 		members:  make(map[int64]map[*user]struct{}),
 		sets:     make(map[int64]*set),
 		versions: make(map[int64]int64),
+		pending:  make(map[*notice]struct{}),
 	}
 }
 

@@ -45,7 +45,7 @@ type user struct {
 	heard   int64       // the highest version in any change for this user
 	groups  memberships // what the user hears; the keys of all of it are acquired
 	missed  string      // why the clients must be told to RESYNC; empty: they need not
-	notices []func()    // events that are due when the subscription is live
+	notices []*notice   // events that are due when the subscription is live
 }
 
 // connection is what the hub keeps of one connection.
@@ -284,9 +284,7 @@ func (h *Hub) settle(u *user, since uint64) {
 	u.missed = ""
 	notices := u.notices
 	u.notices = nil
-	for _, emit := range notices {
-		emit()
-	}
+	h.tell(notices...)
 }
 
 // welcome joins a connection to all rooms of its live user, and tells it so the first time and after a loss.
@@ -338,6 +336,9 @@ func (h *Hub) drop(u *user) {
 		h.leaveGroup(u, m.group)
 		u.leave(m.keys...)
 		h.bindings.Release(m.keys...)
+	}
+	for _, n := range u.notices {
+		delete(h.pending, n)
 	}
 	u.groups, u.notices = nil, nil
 	u.version = 0
