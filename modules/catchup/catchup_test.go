@@ -190,20 +190,20 @@ func TestStatementsAreFew(t *testing.T) {
 				}
 				before := statementsOf(t, registry)
 				a := w.sync(r)
-				require.EqualValues(t, n, len(a.Channels))
+				require.Len(t, a.Channels, int(n))
 				for _, c := range a.Channels {
 					require.Len(t, c.Messages, 4)
 					require.Len(t, c.Changes, 1)
 				}
 				// BEGIN, the fake's groups, cursors, changes, messages, the fake's reading of them, COMMIT
-				require.EqualValues(t, 7, statementsOf(t, registry)-before, "%d channels", n)
+				require.Equal(t, 7, statementsOf(t, registry)-before, "%d channels", n)
 			}
 		})
 	}
 }
 
 // statementsOf is how many statements have read something.
-func statementsOf(t *testing.T, r *prometheus.Registry) (n float64) {
+func statementsOf(t *testing.T, r *prometheus.Registry) (n int) {
 	t.Helper()
 	families, err := r.Gather()
 	require.NoError(t, err)
@@ -211,7 +211,7 @@ func statementsOf(t *testing.T, r *prometheus.Registry) (n float64) {
 		if f.GetName() == "parley_store_statements_total" {
 			for _, m := range f.GetMetric() {
 				if m.GetLabel()[0].GetValue() == "read" {
-					n += m.GetCounter().GetValue()
+					n += int(m.GetCounter().GetValue())
 				}
 			}
 		}

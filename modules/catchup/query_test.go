@@ -1,7 +1,6 @@
 package catchup
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -52,7 +51,7 @@ func TestWrongRequests(t *testing.T) {
 	} {
 		_, err := read(r)
 		var p *problem.Problem
-		require.True(t, errors.As(err, &p), field)
+		require.ErrorAs(t, err, &p, field)
 		require.Equal(t, "validation_failed", p.Code)
 		require.Equal(t, field, p.Fields[0].Field)
 	}
