@@ -187,9 +187,34 @@ func TestReceipts(t *testing.T) {
 		history = ann.history(general)
 		require.Equal(t, []string{ben.name + " READ", cat.name + " SENT"}, ann.recipients(general, history[2], people...))
 		require.Equal(t, []string{ben.name + " SENT", cat.name + " SENT", eve.name + " READ"}, ann.recipients(general, history[5], people...))
+
+		// Whoever was removed is none of the recipients, and hears nothing of those of the messages that it had sent.
+		eve.send(general, "h6", "seven")
+		bens[0].awaitSeq(general, 7)
 		ann.remove(g, eve)
 		require.Equal(t, []string{ben.name + " SENT", cat.name + " SENT"}, ann.recipients(general, history[5], people...))
+		bens[0].tells(event.MessageRead, general, 7)
+		for upcoming[receiptStatus](anns[0], event.MessageStatus).UpToSeq != 7 {
+			continue
+		}
+		eve.group("alone")
+		late.hearsNothing(event.MessageStatus, event.JoinedGroup)
 	})
+}
+
+// hearsNothing reads up to an event, before which there must be none with the name.
+func (w *watcher) hearsNothing(name, until string) {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
+	defer cancel()
+	for {
+		e, err := w.conn.Next(ctx)
+		require.NoError(w.t, err)
+		require.NotEqual(w.t, name, e.Name, "%s", e.Payload)
+		if e.Name == until {
+			return
+		}
+	}
 }
 
 // awaitSeq reads up to a message of the channel.

@@ -66,7 +66,7 @@ func samples(t *testing.T) map[string]bus.Message {
 			{UserID: 5, Delivered: 4, Read: 2, At: moment}, {UserID: 6, Delivered: 4, At: moment},
 		}})),
 		"bundle": must(NewBundle(Bundle{Events: []BundledEvent{
-			{Users: []int64{5, 6}, Event: MessageStatus, Payload: []byte(`{"any":1}`)}, {Users: []int64{6, 7}, Event: ReadCursor, Payload: []byte(`{}`)},
+			{Users: []int64{5, 6}, Channel: 3, Event: MessageStatus, Payload: []byte(`{"any":1}`)}, {Users: []int64{6, 7}, Event: ReadCursor, Payload: []byte(`{}`)},
 		}})),
 		"fence": must(Encode(ServerKey("host-1"), TypeFence, Fence{UserID: 5})),
 		"presence-ask": must(Encode(PresenceRequestKey, TypePresenceAsk, PresenceAsk{

@@ -27,7 +27,9 @@ type Bundle struct {
 
 // BundledEvent is an event that several users get.
 type BundledEvent struct {
-	Users   []int64         `json:"users"`
+	Users []int64 `json:"users"`
+	// Channel is what the event is about, if any: only those get it who may still read the channel when it arrives.
+	Channel int64           `json:"channel,omitempty"`
 	Event   string          `json:"event"`
 	Payload json.RawMessage `json:"payload"`
 }

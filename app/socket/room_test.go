@@ -43,6 +43,24 @@ func TestRoomsBroadcast(t *testing.T) {
 	require.Equal(t, []string{"user:1"}, a.Rooms())
 }
 
+func TestRoomsBroadcastBoth(t *testing.T) {
+	t.Parallel()
+	s := newLooseServer(t)
+	a, b, c := newLooseConn(s), newLooseConn(s), newLooseConn(s)
+	a.Join("user:1", "room")
+	b.Join("user:1")
+	c.Join("user:2", "room")
+	frame := NewFrame("x", nil)
+	require.Equal(t, 1, s.BroadcastBoth("user:1", "room", frame))
+	require.Equal(t, 0, s.BroadcastBoth("user:3", "room", frame))
+	require.Equal(t, 0, s.BroadcastBoth("user:1", "nowhere", frame))
+	require.Equal(t, 0, s.BroadcastBoth("", "room", frame))
+	require.Equal(t, 0, s.BroadcastBoth("user:1", "room", Frame{}))
+	require.Len(t, pending(a), 1)
+	require.Empty(t, pending(b))
+	require.Empty(t, pending(c))
+}
+
 // Nothing of a connection that has ended is left behind, and it joins nothing any more.
 func TestRoomsAfterTheEnd(t *testing.T) {
 	t.Parallel()

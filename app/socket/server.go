@@ -211,6 +211,21 @@ func (s *Server) Broadcast(room string, f Frame, exceptRoom string) (receivers i
 	return s.broadcast(room, f.w, exceptRoom)
 }
 
+// BroadcastBoth is Broadcast to those who are in two rooms, of which the first one should be small. Who leaves one of them at the same
+// time may or may not be a receiver.
+func (s *Server) BroadcastBoth(room, other string, f Frame) (receivers int) {
+	if f.w == nil || room == everyone {
+		return 0
+	}
+	for _, c := range s.rooms.members(room) {
+		if c.In(other) {
+			c.emit(f.w)
+			receivers++
+		}
+	}
+	return receivers
+}
+
 // BroadcastAll queues a frame for every connection that has been let in, and returns how many that are.
 func (s *Server) BroadcastAll(f Frame) (receivers int) {
 	if f.w == nil {

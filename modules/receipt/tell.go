@@ -51,8 +51,8 @@ type bundler struct {
 	bytes int            // of open
 }
 
-// add adds an event for some users.
-func (b *bundler) add(users []int64, name string, payload any) error {
+// add adds an event for some users, about a channel.
+func (b *bundler) add(users []int64, channel int64, name string, payload any) error {
 	data, err := json.Marshal(payload)
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", name, err)
@@ -70,7 +70,7 @@ func (b *bundler) add(users []int64, name string, payload any) error {
 			b.users[id] = true
 		}
 		b.bytes += len(data)
-		b.open.Events = append(b.open.Events, event.BundledEvent{Users: part, Event: name, Payload: data})
+		b.open.Events = append(b.open.Events, event.BundledEvent{Users: part, Channel: channel, Event: name, Payload: data})
 	}
 	return nil
 }
@@ -108,7 +108,7 @@ func (b *batch) tell() ([]bus.Message, error) {
 			if !p.toldOfRead {
 				continue
 			}
-			err := out.add([]int64{p.user}, event.ReadCursor, cursorPayload{p.channel, p.to.read, p.unread, p.mentions})
+			err := out.add([]int64{p.user}, p.channel, event.ReadCursor, cursorPayload{p.channel, p.to.read, p.unread, p.mentions})
 			if err != nil {
 				return nil, err
 			}
@@ -157,7 +157,7 @@ func (c *channel) tellSenders(out *bundler, people []*person, status Status) err
 		for _, s := range all {
 			payload.UserID, payload.UpToSeq, payload.At = s.user, s.to, s.at
 			if senders := c.senders(s); len(senders) > 0 {
-				if err := out.add(senders, event.MessageStatus, payload); err != nil {
+				if err := out.add(senders, c.id, event.MessageStatus, payload); err != nil {
 					return err
 				}
 			}
@@ -181,7 +181,7 @@ func (c *channel) tellSenders(out *bundler, people []*person, status Status) err
 	if len(senders) == 0 {
 		return nil
 	}
-	return out.add(senders, event.MessageStatus, payload)
+	return out.add(senders, c.id, event.MessageStatus, payload)
 }
 
 // senders lists, sorted, those whose messages somebody else has passed; among those of a crowd, all whose messages are between the

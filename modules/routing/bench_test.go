@@ -14,7 +14,8 @@ import (
 // nobody is rooms without members.
 type nobody struct{}
 
-func (nobody) Broadcast(string, socket.Frame, string) int { return 0 }
+func (nobody) Broadcast(string, socket.Frame, string) int     { return 0 }
+func (nobody) BroadcastBoth(string, string, socket.Frame) int { return 0 }
 
 // BenchmarkReceive is what a socket server does with a bus message, but for the connections.
 func BenchmarkReceive(b *testing.B) {

@@ -21,6 +21,8 @@ type Inboxes interface {
 // Rooms broadcasts to the connections of this server.
 type Rooms interface {
 	Broadcast(room string, f socket.Frame, exceptRoom string) int
+	// BroadcastBoth reaches those who are in both rooms.
+	BroadcastBoth(room, other string, f socket.Frame) int
 }
 
 // Subscriptions apply changes of who may hear what.
@@ -178,7 +180,7 @@ func (r *Router) deliver(msg bus.Message) {
 	}
 }
 
-// unbundle hands each of the events to those of its users who are here.
+// unbundle hands each of the events to those of its users who are here, and still hear the channel that it is about.
 func (r *Router) unbundle(msg bus.Message) {
 	b, err := event.Decode[event.Bundle](msg, event.TypeBundle)
 	if err != nil {
@@ -189,6 +191,10 @@ func (r *Router) unbundle(msg bus.Message) {
 		r.metrics.events.WithLabelValues(e.Event).Inc()
 		frame := socket.NewFrame(e.Event, e.Payload)
 		for _, id := range e.Users {
+			if e.Channel != 0 {
+				r.rooms.BroadcastBoth(event.UserKey(id), event.ChannelKey(e.Channel), frame)
+				continue
+			}
 			r.rooms.Broadcast(event.UserKey(id), frame, "")
 		}
 	}

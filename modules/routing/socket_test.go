@@ -33,6 +33,10 @@ func (r *rooms) Broadcast(room string, _ socket.Frame, except string) int {
 	return 1
 }
 
+func (r *rooms) BroadcastBoth(room, other string, f socket.Frame) int {
+	return r.Broadcast(room+" in "+other, f, "")
+}
+
 func (r *rooms) all() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
