@@ -30,13 +30,8 @@ const unread = `
 
 // mentioned counts the messages among them that mention the member, by name or with everybody.
 const mentioned = `
-	(SELECT count(*) FROM (
-		SELECT x.seq FROM mentions x
-		WHERE x.channel_id = c.id AND x.user_id = m.user_id AND x.seq > COALESCE(r.read_seq, 0) AND x.sender_id <> m.user_id
-		UNION
-		SELECT x.seq FROM mentions x
-		WHERE x.channel_id = c.id AND x.user_id = 0 AND x.seq > COALESCE(r.read_seq, 0) AND x.sender_id <> m.user_id
-	) AS called)`
+	(SELECT count(DISTINCT x.seq) FROM mentions x
+	WHERE x.channel_id = c.id AND x.user_id IN (m.user_id, 0) AND x.seq > COALESCE(r.read_seq, 0) AND x.sender_id <> m.user_id)`
 
 // groups returns a member's groups in the order of their ids, or only the one with that id. It takes two statements, however
 // many groups there are.

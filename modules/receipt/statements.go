@@ -72,11 +72,8 @@ var postgresStatements = statements{
 				AND m.deleted_at IS NOT NULL AND m.sender_id <> t."user")
 		FROM json_to_recordset(?::json) AS t (i int, channel bigint, "user" bigint, read bigint, last bigint)`,
 	mentions: `
-		SELECT t.i, (SELECT count(*) FROM (
-			SELECT seq FROM mentions m WHERE m.channel_id = t.channel AND m.user_id = t."user" AND m.seq > t.read AND m.sender_id <> t."user"
-			UNION
-			SELECT seq FROM mentions m WHERE m.channel_id = t.channel AND m.user_id = 0 AND m.seq > t.read AND m.sender_id <> t."user"
-		) AS called)
+		SELECT t.i, (SELECT count(DISTINCT m.seq) FROM mentions m
+			WHERE m.channel_id = t.channel AND m.user_id IN (t."user", 0) AND m.seq > t.read AND m.sender_id <> t."user")
 		FROM json_to_recordset(?::json) AS t (i int, channel bigint, "user" bigint, read bigint)`,
 	count: `
 		SELECT t.channel, t.status, (SELECT count(*) FROM channel_cursors c WHERE c.channel_id = t.channel AND c.since_seq < t."to"
@@ -120,13 +117,9 @@ var sqliteStatements = statements{
 				AND m.seq <= t.value ->> 'last' AND m.deleted_at IS NOT NULL AND m.sender_id <> t.value ->> 'user')
 		FROM json_each(?) AS t`,
 	mentions: `
-		SELECT t.value ->> 'i', (SELECT count(*) FROM (
-			SELECT seq FROM mentions m WHERE m.channel_id = t.value ->> 'channel' AND m.user_id = t.value ->> 'user'
-				AND m.seq > t.value ->> 'read' AND m.sender_id <> t.value ->> 'user'
-			UNION
-			SELECT seq FROM mentions m WHERE m.channel_id = t.value ->> 'channel' AND m.user_id = 0
-				AND m.seq > t.value ->> 'read' AND m.sender_id <> t.value ->> 'user'
-		))
+		SELECT t.value ->> 'i', (SELECT count(DISTINCT m.seq) FROM mentions m
+			WHERE m.channel_id = t.value ->> 'channel' AND m.user_id IN (t.value ->> 'user', 0)
+				AND m.seq > t.value ->> 'read' AND m.sender_id <> t.value ->> 'user')
 		FROM json_each(?) AS t`,
 	count: `
 		SELECT t.value ->> 'channel', t.value ->> 'status', (SELECT count(*) FROM channel_cursors c
