@@ -178,14 +178,14 @@ func (m *mirror) changed(e sockettest.Event) {
 		return
 	}
 	message := &c.messages[at.Seq-1]
+	if message.DeletedAt != nil {
+		return // for good
+	}
 	switch e.Name {
 	case event.MessageUpdated:
 		told := read[event.Message](e)
 		message.Content, message.EditedAt, message.Mentions = told.Content, told.EditedAt, told.Mentions
 	case event.MessageDeleted:
-		if message.DeletedAt != nil {
-			return
-		}
 		message.Content, message.DeletedAt, message.EditedAt = "", &at.DeletedAt, nil
 		message.Mentions, message.Reactions, message.PinnedAt, message.PinnedBy = nil, nil, nil, 0
 		c.count(message.ThreadID, -1)
@@ -261,34 +261,22 @@ func (m *mirror) advanced(e sockettest.Event) {
 	}
 }
 
-// opened takes a group or a channel that the user may read now, and asks for what was said in it.
+// opened takes a group or a channel that the user may read now, and asks for everything: the event waited until it was subscribed to, and
+// others may have overtaken it.
 func (m *mirror) opened(e sockettest.Event) *syncRequest {
 	told := read[struct {
 		Group   *groupInfo
 		Channel channelInfo
 	}](e)
-	r := &syncRequest{Channels: make(map[string]int64), More: true}
 	if told.Group != nil {
-		g := m.state.groups[told.Group.ID].renewed(*told.Group)
-		m.state.groups[g.ID] = g
-		delete(m.state.members, g.ID)
-		for id, c := range g.channels {
-			r.Channels[strconv.FormatInt(id, 10)] = int64(len(c.messages))
-		}
-		return r
+		m.state.groups[told.Group.ID] = m.state.groups[told.Group.ID].renewed(*told.Group)
+		delete(m.state.members, told.Group.ID)
+		return m.everything()
 	}
-	g := m.state.groups[told.Channel.GroupID]
-	if g == nil {
-		return nil
+	if g := m.state.groups[told.Channel.GroupID]; g != nil && g.channels[told.Channel.ID] == nil {
+		g.channels[told.Channel.ID] = &channelCopy{channelInfo: told.Channel}
 	}
-	c := g.channels[told.Channel.ID]
-	if c == nil {
-		c = &channelCopy{}
-		g.channels[told.Channel.ID] = c
-	}
-	c.channelInfo = told.Channel
-	r.Channels[strconv.FormatInt(c.ID, 10)] = int64(len(c.messages))
-	return r
+	return m.everything()
 }
 
 // regrouped takes a change of who and what there is.

@@ -330,14 +330,31 @@ func TestAGapAsksForASnapshot(t *testing.T) {
 	require.Eventually(t, func() bool { return w.hears(c, 7, "channel:31") }, 10*time.Second, time.Millisecond)
 }
 
+// TestNothingIsHeardBeforeSubscribed: a message of one's own would look like the next one of its channel, although others were missed.
+func TestNothingIsHeardBeforeSubscribed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.dial(7)
+	connected := make(chan error, 1)
+	go func() { connected <- c.Connect(t.Context()) }()
+	w.answer(w.asked(), 1, group(1, 1, 10))
+	require.NoError(t, <-connected)
+	again := w.asked() // the keys had to be bound
+	w.emit("user:7", event.MessageSent, nil)
+	w.answer(again, 1, group(1, 1, 10))
+	w.next(c, event.Subscribed)
+	require.True(t, w.hears(c, 7, "user:7"))
+}
+
 // TestAResetSilencesUntilASnapshotSaysWhatIsStillTheirs: while the inbox was lost, user 7 was removed from group 1.
 func TestAResetSilencesUntilASnapshotSaysWhatIsStillTheirs(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	c := w.join(7, 3, group(1, 5, 10), group(2, 1, 20))
 	w.hub.Reset()
-	require.False(t, w.hears(c, 7, "channel:10"))
-	require.False(t, w.hears(c, 7, "channel:20"))
+	for _, room := range []string{"user:7", "group:1", "channel:10", "group:2", "channel:20"} {
+		require.Empty(t, w.server.In(room), room)
+	}
 	w.settle(4, group(2, 1, 20))
 	e := w.next(c, event.Subscribed)
 	require.JSONEq(t, `{"groupIds": [2], "channelIds": [20]}`, string(e.Payload))

@@ -203,7 +203,6 @@ func (h *Hub) connected(c *socket.Conn) {
 		c.Close(auth.ErrUserDisabled.Code)
 		return
 	}
-	c.Join(event.UserKey(u.id))
 	known := u.connection(c)
 	known.connected = true
 	if u.phase == live {

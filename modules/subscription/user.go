@@ -287,8 +287,10 @@ func (h *Hub) settle(u *user, since uint64) {
 	h.tell(notices...)
 }
 
-// welcome joins a connection to all rooms of its live user, and tells it so the first time and after a loss.
+// welcome joins a connection to all rooms of its live user, and tells it so the first time and after a loss. Not before does it hear
+// what its user is told, such as that a message of its own is the next one in a channel: of what others have done there it has not heard yet.
 func (h *Hub) welcome(u *user, c *connection) {
+	c.Join(event.UserKey(u.id))
 	for _, m := range u.groups {
 		c.Join(m.keys...)
 	}
@@ -330,8 +332,9 @@ func (h *Hub) disable(u *user) {
 	}
 }
 
-// drop has a user hear nothing but its own key.
+// drop has a user hear nothing, until it is welcome again. Its own key stays bound.
 func (h *Hub) drop(u *user) {
+	u.leave(event.UserKey(u.id))
 	for _, m := range u.groups {
 		h.leaveGroup(u, m.group)
 		u.leave(m.keys...)
