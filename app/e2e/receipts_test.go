@@ -160,7 +160,7 @@ func TestReceipts(t *testing.T) {
 		path := fmt.Sprintf("/groups/%d/channels/%d/read", g.ID, general.ID)
 		var taken struct{ ChannelID, ReadSeq int64 }
 		ben.do(http.MethodPost, path, map[string]int64{"seq": 99}, http.StatusAccepted, &taken)
-		require.EqualValues(t, general.ID, taken.ChannelID)
+		require.Equal(t, general.ID, taken.ChannelID)
 		for _, w := range bens {
 			require.Equal(t, readCursor{general.ID, 3, 0, 0}, upcoming[readCursor](w, event.ReadCursor))
 		}
@@ -245,7 +245,7 @@ func TestReceiptsThatAreRefused(t *testing.T) {
 			`{"channelId": 1, "seq": -1}`:                          "malformed_request",
 			`{"channelId": 1, "seq": 1.5}`:                         "malformed_request",
 			`{"channelId": 1, "seq": 9007199254740992}`:            "malformed_request",
-			`"x"`:                                                  "malformed_request",
+			`"x"`: "malformed_request",
 		} {
 			require.Contains(t, string(w.asks(name, json.RawMessage(payload))), `"code":"`+code+`"`, payload)
 		}

@@ -56,12 +56,19 @@ type letter struct {
 	deleted     bool
 }
 
+// received is the receipts of one bus message.
+type received struct {
+	event.Receipts
+
+	redelivered bool
+}
+
 // newBatch sorts receipts; each user has one in each channel.
-func newBatch(all []event.Receipts, redelivered []bool) *batch {
+func newBatch(all []received) *batch {
 	b := &batch{channels: make(map[int64]*channel)}
 	type key struct{ channel, user int64 }
 	found := make(map[key]*person)
-	for i, r := range all {
+	for _, r := range all {
 		for _, u := range r.Users {
 			c := claim{delivered: max(u.Delivered, u.Read), read: u.Read, at: u.At.Time}
 			k := key{r.ChannelID, u.UserID}
@@ -72,7 +79,7 @@ func newBatch(all []event.Receipts, redelivered []bool) *batch {
 				b.people = append(b.people, p)
 			}
 			p.claim = p.claim.join(c)
-			p.redelivered = p.redelivered || redelivered[i]
+			p.redelivered = p.redelivered || r.redelivered
 		}
 	}
 	slices.SortFunc(b.people, func(a, b *person) int {

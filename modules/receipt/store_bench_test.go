@@ -55,7 +55,7 @@ func BenchmarkMove(b *testing.B) {
 					for user := range users {
 						told.Users = append(told.Users, w.read(100+user, read))
 					}
-					batch := newBatch([]event.Receipts{told}, []bool{false})
+					batch := newBatch([]received{{Receipts: told}})
 					require.NoError(b, w.store.move(b.Context(), batch))
 					_, err := batch.tell()
 					require.NoError(b, err)

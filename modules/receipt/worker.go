@@ -72,17 +72,15 @@ func (w *Worker) Stop(context.Context) error { return nil }
 // Handle moves the cursors of those who have told, and returns the events of that. Receipts that come again move nothing,
 // and are told again.
 func (w *Worker) Handle(ctx context.Context, msgs []bus.Message) (events []bus.Message, err error) {
-	all := make([]event.Receipts, 0, len(msgs))
-	redelivered := make([]bool, 0, len(msgs))
+	all := make([]received, 0, len(msgs))
 	for _, msg := range msgs {
 		r, err := event.Decode[event.Receipts](msg, event.TypeReceipts)
 		if err != nil {
 			return nil, err
 		}
-		all, redelivered = append(all, r), append(redelivered, msg.Redelivered)
+		all = append(all, received{r, msg.Redelivered})
 	}
-	whole := newBatch(all, redelivered)
-	for _, b := range whole.split(maxPeople) {
+	for _, b := range newBatch(all).split(maxPeople) {
 		began := time.Now()
 		if err := w.keeper.move(ctx, b); err != nil {
 			return nil, err
