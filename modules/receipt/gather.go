@@ -19,6 +19,9 @@ const (
 	// pace is the shortest time between two messages about one channel, so that a crowd's receipts travel together
 	// and leave room for messages.
 	pace = 100 * time.Millisecond
+	// crowdPace takes its place where more users wait than fit into one message: they come to the worker in parts, between which
+	// it keeps the channel's messages.
+	crowdPace = 25 * time.Millisecond
 	// maxUsers is the most users in one bus message.
 	maxUsers = 256
 	// maxAcks is how many reports of one user about one channel may wait for their answers.
@@ -257,18 +260,19 @@ func (g *gatherer) sendDirect(ctx context.Context, at place, c claim) error {
 	return nil
 }
 
-// sent has a place rest after its receipts have been sent; but if there were too many for one message, the others follow.
+// sent has a place rest after its receipts have been sent.
 func (g *gatherer) sent(at place) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	b := g.boxes[at]
-	switch {
-	case b == nil: // stopped
-	case len(b.waiting) >= maxUsers:
-		g.enqueue(at, b)
-	default:
-		b.rest = time.AfterFunc(pace, func() { g.rested(at, b) })
+	if b == nil { // stopped
+		return
 	}
+	rest := pace
+	if len(b.waiting) >= maxUsers {
+		rest = crowdPace
+	}
+	b.rest = time.AfterFunc(rest, func() { g.rested(at, b) })
 }
 
 // rested sends what has come while a place was resting, or forgets the place.

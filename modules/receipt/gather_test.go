@@ -124,7 +124,7 @@ func (d *desk) tell(user int64, s Status, payload string) {
 	})
 }
 
-// told lists what the bus has got since the last time: "channel user delivered read".
+// told lists what the bus has got since the last time, sorted: "channel (user delivered read) …".
 func (d *desk) told() (all []string) {
 	synctest.Wait()
 	d.bus.mu.Lock()
@@ -141,6 +141,7 @@ func (d *desk) told() (all []string) {
 		all = append(all, line)
 	}
 	d.bus.msgs = nil
+	slices.Sort(all)
 	return all
 }
 
