@@ -310,6 +310,50 @@ func TestReceiptsInLargeGroups(t *testing.T) {
 	}
 }
 
+// TestALongHistoryIsReadAtOnce: the receipt is told at once, and the recipients' rows follow in the background, in parts, while messages go on; also
+// when the worker is killed meanwhile.
+func TestALongHistoryIsReadAtOnce(t *testing.T) {
+	t.Parallel()
+	const n = 3000
+	c := startSplit(t, services(t, testenv.AMQPURL(t), storetest.PostgresURL(t)), nil)
+	ann, ben := c.person(t, "ann"), c.person(t, "ben")
+	general := ann.group("friends", ben).Channels[0]
+	var senders errgroup.Group
+	for part := range 10 {
+		senders.Go(func() error {
+			for i := range n / 10 {
+				if err := ann.insist(t.Context(), general, fmt.Sprintf("h%d_%d", part, i), "message"); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	require.NoError(t, senders.Wait())
+	sender, reader := ann.watcher(0), ben.watcher(1)
+	require.Eventually(t, func() bool { return len(ben.history(general)) == n }, patience, pollEvery)
+
+	reader.tells(event.MessageRead, general, n)
+	require.Equal(t, receiptStatus{ChannelID: general.ID, UserID: ben.id, Status: "READ", UpToSeq: n}, upcoming[receiptStatus](sender, event.MessageStatus))
+	c.worker.kill()
+	c.worker.restart()
+	ann.send(general, "next", "goes on")
+	reader.awaitSeq(general, n+1)
+	ben.requireSeen(general, n, 1, 0)
+	history := ben.history(general)
+	for _, i := range []int{0, n / 2, n - 1} {
+		require.Equal(t, []string{"ben READ"}, ann.recipients(general, history[i], ann, ben), "whether it is written or not")
+	}
+
+	db := storetest.Open(t, c.env["PARLEY_DATABASE_URL"])
+	count := func(rows string) (n int) {
+		require.NoError(t, db.Read(t.Context()).Raw("SELECT count(*) FROM "+rows).Scan(&n).Error)
+		return n
+	}
+	require.Eventually(t, func() bool { return count("receipt_ranges") == 0 }, patience, pollEvery)
+	require.Equal(t, n, count("message_recipients WHERE status = 2"))
+}
+
 // TestReceiptsSurviveTheWorker: what was acknowledged is neither lost nor taken back when the worker is killed, and nobody's messages wait for
 // the rows of a long history.
 func TestReceiptsSurviveTheWorker(t *testing.T) {

@@ -199,6 +199,7 @@ func TestDeleteGroupLeavesNothing(t *testing.T) {
 		secret := w.private(ben, g.ID, "secret", cat)
 		for _, c := range []int64{g.Channels[0].ID, secret.ID, other.Channels[0].ID} {
 			w.say(c, ann)
+			w.exec(`INSERT INTO receipt_ranges (channel_id, user_id, status, from_seq, to_seq, at) VALUES (?, ?, 1, 0, 1, 0)`, c, ben)
 			w.exec(`INSERT INTO mentions (channel_id, user_id, seq, message_id, sender_id, created_at) SELECT channel_id, 0, seq, id, sender_id, 0 FROM messages WHERE channel_id = ?`, c)
 			w.exec(`INSERT INTO message_edits (message_id, channel_id, content, editor_id, edited_at) SELECT id, channel_id, '', 1, 0 FROM messages WHERE channel_id = ?`, c)
 			w.exec(`INSERT INTO reactions (channel_id, message_id, emoji, user_id, created_at) SELECT channel_id, id, '', 1, 0 FROM messages WHERE channel_id = ?`, c)
@@ -224,7 +225,7 @@ func TestDeleteGroupLeavesNothing(t *testing.T) {
 
 		w.requireRows(map[string]int64{
 			"groups": 1, "group_members": 3, "channels": 1, "channel_members": 0, "channel_cursors": 3,
-			"messages": 1, "message_recipients": 1, "outbox": 0, "mentions": 1, "message_edits": 1, "reactions": 1, "pins": 1,
+			"messages": 1, "message_recipients": 1, "receipt_ranges": 1, "outbox": 0, "mentions": 1, "message_edits": 1, "reactions": 1, "pins": 1,
 			"search_documents": 1, "search_positions": 1,
 		})
 		if w.read(w.ctx()).dialect == store.SQLite {
