@@ -10,7 +10,7 @@ import (
 )
 
 // maxRanges is the most ranges that one transaction of the background looks at.
-const maxRanges = 256
+const maxRanges = 128
 
 // Statements of the background. A range whose channel is being deleted right now is left alone; nobody waits for anybody, so
 // that the locks of the ranges and those of the channels may be taken in any order.
@@ -18,8 +18,11 @@ const (
 	postgresPlanner = `SELECT set_config('enable_seqscan', 'off', true) || set_config('jit', 'off', true)`
 	claimRanges     = `SELECT id, channel_id, user_id, status, from_seq, to_seq, at FROM receipt_ranges ORDER BY id LIMIT ?`
 	claimLock       = ` FOR UPDATE SKIP LOCKED`
-	holdChannels    = `SELECT id FROM channels WHERE id IN ?`
+	holdChannels    = `SELECT id FROM channels WHERE id `
 	holdLock        = ` FOR KEY SHARE SKIP LOCKED`
+	deleteRanges    = `DELETE FROM receipt_ranges WHERE id `
+	postgresListed  = `= ANY (?::bigint[])` // of Dialect.List
+	sqliteListed    = `IN (SELECT value FROM json_each(?))`
 
 	// Both write in the order of the table's key.
 	postgresSettle = `
@@ -83,21 +86,19 @@ func (s *Store) settle(ctx context.Context) (done progress, err error) {
 		if done.ranges = len(finished); done.ranges == 0 {
 			return nil
 		}
-		return tx.Exec("DELETE FROM receipt_ranges WHERE id IN ?", finished).Error
+		return tx.Exec(deleteRanges+s.pick(postgresListed, sqliteListed), s.db.Dialect().List(finished)).Error
 	})
 	return done, err
 }
 
 // claim takes the oldest ranges that no other process has taken.
 func (s *Store) claim(tx *gorm.DB) (claimed []rangeRow, err error) {
-	statement := claimRanges
 	if s.db.Dialect() == store.Postgres {
 		if err := tx.Exec(postgresPlanner).Error; err != nil {
 			return nil, err
 		}
-		statement += claimLock
 	}
-	err = each(tx, statement, []any{maxRanges}, func(scan scanner) error {
+	err = each(tx, claimRanges+s.pick(claimLock, ""), []any{maxRanges}, func(scan scanner) error {
 		var r rangeRow
 		if err := scan(&r.ID, &r.Channel, &r.User, &r.Status, &r.From, &r.To, &r.At); err != nil {
 			return err
@@ -116,15 +117,12 @@ func (s *Store) hold(tx *gorm.DB, claimed []rangeRow) (held, gone []int64, err e
 	}
 	slices.Sort(all)
 	all = slices.Compact(all)
-	statement := holdChannels
-	if s.db.Dialect() == store.Postgres {
-		statement += holdLock
-	}
-	if err := tx.Raw(statement, all).Scan(&held).Error; err != nil || len(held) == len(all) {
+	look, list := holdChannels+s.pick(postgresListed, sqliteListed), s.db.Dialect().List(all)
+	if err := tx.Raw(look+s.pick(holdLock, ""), list).Scan(&held).Error; err != nil || len(held) == len(all) {
 		return held, nil, err
 	}
 	var there []int64
-	if err := tx.Raw(holdChannels, all).Scan(&there).Error; err != nil {
+	if err := tx.Raw(look, list).Scan(&there).Error; err != nil {
 		return nil, nil, err
 	}
 	return held, slices.DeleteFunc(all, func(id int64) bool { return slices.Contains(there, id) }), nil
