@@ -22,7 +22,7 @@ type Store struct {
 }
 
 const (
-	postgresPart = 2000
+	postgresPart = 1000
 	// sqlitePart is less, as there is one writer, for whom everybody waits.
 	sqlitePart = 500
 )
