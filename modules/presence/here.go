@@ -157,10 +157,11 @@ func (s *Socket) gather() (n news, wait time.Duration) {
 			s.here.changed[m.user] = m.until.Add(-reloadGrace).UnixMilli()
 		}
 	})
-	held := s.here.recent.expire(now, func(moment) {})
+	wait = earlier(wait, s.here.recent.expire(now, func(moment) {}))
 	n.changed = make(map[int64]int64)
 	var states []event.UserPresence
-	for user, at := range s.here.changed {
+	for _, user := range slices.Sorted(maps.Keys(s.here.changed)) {
+		at := s.here.changed[user]
 		if s.here.recent.has(user) {
 			continue
 		}
@@ -172,7 +173,6 @@ func (s *Socket) gather() (n news, wait time.Duration) {
 		s.here.changed = make(map[int64]int64)
 	} else {
 		maps.DeleteFunc(s.here.changed, func(user, _ int64) bool { _, taken := n.changed[user]; return taken })
-		wait = earlier(wait, held)
 	}
 	n.msgs = s.announcements(states)
 	n.questions, s.here.questions = s.here.questions, make(map[string]map[int64]struct{})

@@ -46,10 +46,12 @@ const (
 	probeEvery = time.Minute
 	// answerTimeout is how long servers may take to answer a probe.
 	answerTimeout = 3 * time.Second
+	// awayPatience is how long to wait, if all that is known is that somebody is away on one server, for another one that says online.
+	awayPatience = 200 * time.Millisecond
 	// recheckEvery is how often it is asked again whom a connection may watch, besides whenever somebody leaves a group.
 	recheckEvery = time.Minute
 	// pace is the shortest time between two announcements of the same user by a server.
-	pace = 2 * time.Second
+	pace = time.Second
 	// askPace is the shortest time between two questions for the same connection to a worker.
 	askPace = 250 * time.Millisecond
 	// ackTimeout is how long a client may wait to be acknowledged.
@@ -61,7 +63,7 @@ const (
 	// retryAfter is the pause after a call that failed.
 	retryAfter = time.Second
 	// tickEvery is how often it is looked at what is due.
-	tickEvery = 500 * time.Millisecond
+	tickEvery = 250 * time.Millisecond
 	// seenEvery is for how long it is gathered who was seen.
 	seenEvery = 2 * time.Second
 

@@ -61,10 +61,10 @@ func (s *Socket) probeOnce(ctx context.Context) bool {
 	for i, u := range r.users {
 		switch {
 		case !s.isWatched(u):
-		case reached[i]:
-			u.deadline = now.Add(answerTimeout)
-		default:
+		case !reached[i]:
 			s.conclude(u, now)
+		case u.deadline.IsZero():
+			u.deadline = now.Add(answerTimeout)
 		}
 	}
 	for i, id := range r.servers {

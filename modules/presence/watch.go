@@ -326,6 +326,10 @@ func (s *Socket) told(_ context.Context, msg bus.Message) {
 		u.hold(hold{all.ServerID, p.State, s.watch.clock})
 		u.heardAt = now.UnixMilli()
 		u.sure = false
+		if u.shown == "" && u.state() == event.UserAway {
+			u.deadline = now.Add(awayPatience) // perhaps another server knows better
+			continue
+		}
 		if u.deadline.IsZero() {
 			u.next = now.Add(probeEvery/2 + rand.N(probeEvery/2))
 		}
