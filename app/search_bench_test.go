@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"gorm.io/gorm"
 
 	"parley/app/event"
 	"parley/app/registry"
@@ -72,22 +71,17 @@ func crowd(b *testing.B, dialect store.Dialect) *store.Store {
 	}
 	db := storetest.Open(b, url(b))
 	const numbers = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) "
-	require.NoError(b, db.Write(b.Context(), func(tx *gorm.DB) error {
-		for _, fill := range []struct {
-			statement string
-			count     int
-		}{
-			{"INSERT INTO groups (id, name, created_at) SELECT i, 'group', 0 FROM n", 1},
-			{"INSERT INTO users (id, username, display_name, password_hash, created_at) SELECT i, 'user' || i, 'User', '', 0 FROM n", crowdMembers},
-			{"INSERT INTO group_members (group_id, user_id, role, joined_at) SELECT 1, i, 'member', 0 FROM n", crowdMembers},
-			{"INSERT INTO channels (id, group_id, name, created_at) SELECT i, 1, 'channel' || i, 0 FROM n", crowdChannels},
-		} {
-			if err := tx.Exec(numbers+fill.statement, fill.count).Error; err != nil {
-				return err
-			}
-		}
-		return nil
-	}))
+	for _, fill := range []struct {
+		statement string
+		count     int
+	}{
+		{"INSERT INTO groups (id, name, created_at) SELECT i, 'group', 0 FROM n", 1},
+		{"INSERT INTO users (id, username, display_name, password_hash, created_at) SELECT i, 'user' || i, 'User', '', 0 FROM n", crowdMembers},
+		{"INSERT INTO group_members (group_id, user_id, role, joined_at) SELECT 1, i, 'member', 0 FROM n", crowdMembers},
+		{"INSERT INTO channels (id, group_id, name, created_at) SELECT i, 1, 'channel' || i, 0 FROM n", crowdChannels},
+	} {
+		storetest.Exec(b, db, numbers+fill.statement, fill.count)
+	}
 	return db
 }
 

@@ -15,6 +15,7 @@ import (
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver that makes and drops databases
 	"github.com/stretchr/testify/require"
+	"gorm.io/gorm"
 
 	"parley/app/store"
 )
@@ -52,6 +53,12 @@ func OpenCounted(t testing.TB, databaseURL string, m *store.Metrics) *store.Stor
 	require.NoError(t, s.Start(t.Context()))
 	t.Cleanup(func() { require.NoError(t, s.Stop(context.Background())) })
 	return s
+}
+
+// Exec runs a statement, for what a test begins with.
+func Exec(t testing.TB, s *store.Store, statement string, args ...any) {
+	t.Helper()
+	require.NoError(t, s.Write(t.Context(), func(tx *gorm.DB) error { return tx.Exec(statement, args...).Error }))
 }
 
 // SQLiteURL names a file in the test's temporary folder that does not exist yet.
