@@ -1,11 +1,13 @@
 package seed
 
 import (
+	"cmp"
 	"context"
 	_ "embed" // the script
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 
 	"parley/app/store"
@@ -77,6 +79,7 @@ type demoChannel struct {
 
 type demoLine struct {
 	who, text string
+	answers   int // the line that many before it, in the same channel; 0: none
 	reactions []demoReaction
 	pinnedBy  string
 }
@@ -95,6 +98,7 @@ type demoReaction struct {
 //	NAME: MESSAGE               with \n for a new line within it
 //	react EMOJI: NAME NAME …    to the message before it
 //	pin NAME                    the message before it
+//	answer N                    the message before it answers the one N before that
 //	direct NAME NAME            personal chats, after the groups; messages only
 func readDemo(script string) demo {
 	var d demo
@@ -122,6 +126,8 @@ func readDemo(script string) demo {
 		case "react":
 			last := d.lastLine()
 			last.reactions = append(last.reactions, demoReaction{name, strings.Fields(text)})
+		case "answer":
+			d.lastLine().answers, _ = strconv.Atoi(rest)
 		case "pin":
 			d.lastLine().pinnedBy = rest
 		case "direct":
@@ -266,13 +272,17 @@ func (s *Seeder) playChannel(t tables, channelID int64, c demoChannel, users map
 		rows[i] = messageRow{
 			Channel: channelID, Seq: int64(i + 1), Sender: users[l.who], Hash: fmt.Sprintf("demo-%d", i+1), Content: l.text, At: at[i],
 		}
+		if l.answers > 0 {
+			answered := rows[i-l.answers]
+			rows[i].Reply, rows[i].Thread = answered.Seq, cmp.Or(answered.Thread, answered.Seq)
+		}
 	}
 	spans := []span{{Channel: channelID, Low: 1, High: int64(n), Goal: int64(n)}}
 	audiences, err := t.audiences(spans, nil)
 	if err != nil {
 		return err
 	}
-	if _, err := s.keep(t, rows, spans, audiences); err != nil {
+	if _, err := s.keep(t, rows, c.calls(rows, users), spans, audiences); err != nil {
 		return err
 	}
 	return t.insertMarks(c.reactions(rows, users), c.pins(rows, users, now))

@@ -61,6 +61,7 @@ func (r *run) insertParts(t tables, parts []part, madeUp map[int64]bool, scripts
 	}
 	var (
 		rows      []messageRow
+		calls     []callRow
 		reactions []reactionRow
 		pins      []pinRow
 	)
@@ -70,23 +71,27 @@ func (r *run) insertParts(t tables, parts []part, madeUp map[int64]bool, scripts
 		if a == nil || len(a.speakers) == 0 {
 			continue // everybody has left
 		}
-		said := byChannel[at.Channel].say(at, channels[i].LastAt, newTalk(mix(at.Channel, at.Low), scripts, a.speakers))
+		said, called := byChannel[at.Channel].say(at, channels[i].LastAt, newTalk(mix(at.Channel, at.Low), scripts, a.speakers))
 		rows = append(rows, said...)
+		calls = append(calls, called...)
 		reactions = append(reactions, reactTo(said, a.speakers)...)
 		if at.Low == 1 {
 			pins = append(pins, pinOne(said, a.speakers, r.at)...)
 		}
 		kept = append(kept, at)
 	}
-	if recipients, err = r.keep(t, rows, kept, audiences); err != nil {
+	if recipients, err = r.keep(t, rows, calls, kept, audiences); err != nil {
 		return 0, 0, err
 	}
 	return len(rows), recipients, t.insertMarks(reactions, pins)
 }
 
 // keep adds messages of whole spans, with cursors and recipients.
-func (s *Seeder) keep(t tables, rows []messageRow, spans []span, audiences map[int64]*audience) (recipients int, err error) {
+func (s *Seeder) keep(t tables, rows []messageRow, calls []callRow, spans []span, audiences map[int64]*audience) (recipients int, err error) {
 	if err := t.insertMessages(rows, spans); err != nil {
+		return 0, err
+	}
+	if err := t.insertAnswers(rows, calls); err != nil {
 		return 0, err
 	}
 	if err := t.advanceCursors(spans); err != nil {
@@ -98,14 +103,16 @@ func (s *Seeder) keep(t tables, rows []messageRow, spans []span, audiences map[i
 
 // say makes the messages of a span, the next that the part has moments for. Somebody may have written meanwhile: none
 // is older than the one before.
-func (p part) say(at span, lastAt int64, t *talk) []messageRow {
-	rows := make([]messageRow, p.n)
+func (p part) say(at span, lastAt int64, t *talk) (rows []messageRow, calls []callRow) {
+	rows = make([]messageRow, p.n)
+	begins := make([]bool, p.n)
 	for i := range rows {
 		seq := at.Low + int64(i)
-		sender, text := t.next()
+		sender, text, first := t.next()
+		begins[i] = first
 		rows[i] = messageRow{
 			Channel: at.Channel, Seq: seq, Sender: sender, Hash: fmt.Sprintf("seed-%d", seq), Content: text, At: max(p.moments[i], lastAt),
 		}
 	}
-	return rows
+	return rows, answer(rows, begins, t.speakers)
 }

@@ -21,6 +21,7 @@ const (
 	crowdDraw
 	reactorDraw
 	pinDraw
+	callDraw
 )
 
 // planMembers says who must join which group, so that every group has at least a few members and every user is in several

@@ -153,10 +153,14 @@ func TestReactionsAreEmoji(t *testing.T) {
 
 func TestTalkGoesBackAndForth(t *testing.T) {
 	t.Parallel()
-	speakers := []speaker{{1, "Ada Berg"}, {2, "Ben Cruz"}, {3, "Cleo Dahl"}, {4, "Dina Falk"}, {5, "Emil Garcia"}}
+	speakers := []speaker{{1, "Ada Berg", "ada"}, {2, "Ben Cruz", "ben"}, {3, "Cleo Dahl", "cleo"}, {4, "Dina Falk", "dina"}, {5, "Emil Garcia", "emil"}}
 	scripts := conversations(talkScript)
 	begin := func(seed uint64, speakers []speaker) func() (int64, string) {
-		return newTalk(seed, scripts, speakers).next
+		talk := newTalk(seed, scripts, speakers)
+		return func() (int64, string) {
+			who, text, _ := talk.next()
+			return who, text
+		}
 	}
 
 	one, same, other, alone := begin(1, speakers), begin(1, speakers), begin(2, speakers), begin(3, speakers[:1])

@@ -1,5 +1,7 @@
 package seed
 
+import "slices"
+
 // span is a part of a channel's messages: those from Low to High. Goal is where High will be when the run is done.
 type span struct {
 	Channel int64 `json:"channel"`
@@ -48,10 +50,11 @@ func (t tables) audiences(spans []span, madeUp map[int64]bool) (map[int64]*audie
 		Channel, ID int64
 		Readers     int
 		DisplayName string
+		Username    string
 	}
 	if err := t.rows(&found, `
-		SELECT channel, id, readers, display_name FROM (
-			SELECT c.id AS channel, u.id, u.display_name,
+		SELECT channel, id, readers, display_name, username FROM (
+			SELECT c.id AS channel, u.id, u.display_name, u.username,
 				count(*) OVER (PARTITION BY c.id) AS readers,
 				row_number() OVER (PARTITION BY c.id ORDER BY `+spread+`, u.id) AS place`+t.readers()+`
 		) AS ranked WHERE place <= ? ORDER BY channel, place`, spans, int64(4*maxSpeakers)); err != nil {
@@ -65,7 +68,7 @@ func (t tables) audiences(spans []span, madeUp map[int64]bool) (map[int64]*audie
 			all[f.Channel] = a
 		}
 		if madeUp[f.ID] && len(a.speakers) < maxSpeakers {
-			a.speakers = append(a.speakers, speaker{f.ID, f.DisplayName})
+			a.speakers = append(a.speakers, speaker{f.ID, f.DisplayName, f.Username})
 		}
 	}
 	return all, nil
@@ -79,6 +82,8 @@ type messageRow struct {
 	Hash    string `json:"hash"`
 	Content string `json:"content"`
 	At      int64  `json:"at"`
+	Reply   int64  `json:"reply"`  // the seq of the message that it answers, or 0
+	Thread  int64  `json:"thread"` // the seq of that one's first, with Reply
 }
 
 // insertMessages adds messages to channels that are locked, and advances these.
@@ -93,6 +98,34 @@ func (t tables) insertMessages(rows []messageRow, spans []span) error {
 	_, err := t.exec(`
 		UPDATE channels SET last_seq = r.high
 		FROM `+t.list("channel bigint", "high bigint")+` WHERE channels.id = r.channel`, spans)
+	return err
+}
+
+// insertAnswers says of messages what they answer, and whom they call.
+func (t tables) insertAnswers(rows []messageRow, calls []callRow) error {
+	replies := slices.DeleteFunc(slices.Clone(rows), func(m messageRow) bool { return m.Reply == 0 })
+	for i := range replies {
+		replies[i].Content = ""
+	}
+	if len(replies) > 0 {
+		if _, err := t.exec(`
+			UPDATE messages SET reply_to = answered.id, thread_id = root.id
+			FROM `+t.list("channel bigint", "seq bigint", "reply bigint", "thread bigint")+`
+			JOIN messages answered ON answered.channel_id = r.channel AND answered.seq = r.reply
+			JOIN messages root ON root.channel_id = r.channel AND root.seq = r.thread
+			WHERE messages.channel_id = r.channel AND messages.seq = r.seq`, replies); err != nil {
+			return err
+		}
+	}
+	if len(calls) == 0 {
+		return nil
+	}
+	_, err := t.exec(`
+		INSERT INTO mentions (channel_id, user_id, seq, message_id, sender_id, created_at)
+		SELECT m.channel_id, r.usr, m.seq, m.id, m.sender_id, m.created_at
+		FROM `+t.list("channel bigint", "seq bigint", "usr bigint")+`
+		JOIN messages m ON m.channel_id = r.channel AND m.seq = r.seq
+		WHERE true ORDER BY m.channel_id, r.usr, m.seq`, calls)
 	return err
 }
 

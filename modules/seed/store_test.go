@@ -46,7 +46,7 @@ func contents(t *testing.T, db *store.Store) map[string][]map[string]any {
 	tables := make(map[string][]map[string]any)
 	for table, order := range map[string]string{
 		"users": "id", "groups": "id", "group_members": "group_id, user_id", "channels": "id", "channel_members": "channel_id, user_id",
-		"channel_cursors": "channel_id, user_id", "messages": "id", "message_recipients": "message_id, receiver_id", "settings": "name",
+		"channel_cursors": "channel_id, user_id", "messages": "id", "mentions": "channel_id, user_id, seq", "message_recipients": "message_id, receiver_id", "settings": "name",
 		"reactions": "message_id, created_at", "pins": "channel_id, created_at",
 	} {
 		var rows []map[string]any
@@ -89,6 +89,17 @@ func requireSound(t *testing.T, db *store.Store) {
 		"cursors beyond the end, or read beyond delivered": `
 			SELECT count(*) FROM channel_cursors k JOIN channels c ON c.id = k.channel_id
 			WHERE k.delivered_seq > c.last_seq OR k.read_seq > k.delivered_seq OR k.read_seq < 0`,
+		"replies whose thread is not that of what they answer": `
+			SELECT count(*) FROM messages m LEFT JOIN messages a ON a.id = m.reply_to AND a.channel_id = m.channel_id AND a.seq < m.seq
+			WHERE m.reply_to IS NOT NULL AND (a.id IS NULL OR m.thread_id <> COALESCE(a.thread_id, a.id))`,
+		"threads without replies": `SELECT count(*) FROM messages WHERE reply_to IS NULL AND thread_id IS NOT NULL`,
+		"mentions of those who are not entitled, or not named": `
+			SELECT count(*) FROM mentions n LEFT JOIN messages m ON m.id = n.message_id LEFT JOIN users u ON u.id = n.user_id
+			WHERE m.id IS NULL OR m.channel_id <> n.channel_id OR m.seq <> n.seq OR m.sender_id <> n.sender_id OR m.created_at <> n.created_at
+				OR m.content NOT LIKE '%@' || CASE WHEN n.user_id = 0 THEN 'channel' ELSE u.username END || '%'
+				OR n.user_id > 0 AND NOT EXISTS (SELECT 1` + entitled + ` AND m.id = n.message_id AND g.user_id = n.user_id)`,
+		"messages that name somebody who is not mentioned": `
+			SELECT count(*) FROM messages m WHERE content LIKE '%@%' AND NOT EXISTS (SELECT 1 FROM mentions n WHERE n.message_id = m.id)`,
 		"groups without an owner": `
 			SELECT count(*) FROM groups g WHERE NOT EXISTS (SELECT 1 FROM group_members m WHERE m.group_id = g.id AND m.role = 'owner')`,
 		"groups without general": `
@@ -151,6 +162,7 @@ func TestRunMakesWhatIsAskedFor(t *testing.T) {
 			"channels WHERE private", "channel_cursors WHERE read_seq > 0", "channels WHERE topic <> ''",
 			"message_recipients WHERE status = 2", "message_recipients WHERE status = 1", "message_recipients WHERE status = 0",
 			"channel_cursors WHERE read_seq < delivered_seq", "group_members WHERE role = 'admin'", "reactions", "pins",
+			"mentions WHERE user_id > 0", "mentions WHERE user_id = 0", "messages WHERE thread_id IS NOT NULL",
 		} {
 			require.Positive(t, one(t, db, "SELECT count(*) FROM "+what), what)
 		}
@@ -294,6 +306,10 @@ func TestDemo(t *testing.T) {
 		require.Equal(t, one(t, db, "SELECT count(*)"+entitled), one(t, db, "SELECT count(*) FROM message_recipients"))
 		require.Greater(t, one(t, db, "SELECT count(*) FROM reactions"), 60)
 		require.Greater(t, one(t, db, "SELECT count(*) FROM pins"), 5)
+		require.Equal(t, []int{3, 2, 1}, []int{
+			one(t, db, "SELECT count(*) FROM messages WHERE thread_id IS NOT NULL"),
+			one(t, db, "SELECT count(*) FROM mentions WHERE user_id > 0"), one(t, db, "SELECT count(*) FROM mentions WHERE user_id = 0"),
+		})
 		require.Equal(t, []int{4, 18}, []int{one(t, db, "SELECT count(*) FROM direct_chats"), one(t, db, "SELECT count(*) FROM direct_messages")})
 		require.Equal(t, 4, one(t, db, `SELECT count(*) FROM direct_chats c JOIN direct_messages m ON m.id = c.last_message_id AND m.chat_id = c.id
 			WHERE m.seq = c.last_seq AND m.seq = (SELECT count(*) FROM direct_messages x WHERE x.chat_id = c.id)`))

@@ -40,6 +40,7 @@ func letter(name string) int { return int(name[0] - 'a') }
 type speaker struct {
 	ID          int64
 	DisplayName string
+	Username    string
 }
 
 // talk is the endless conversation of one channel.
@@ -58,9 +59,9 @@ func newTalk(seed uint64, scripts [][]line, speakers []speaker) *talk {
 	return &talk{rand: rand.New(rand.NewPCG(prngSeed, seed)), scripts: scripts, speakers: speakers}
 }
 
-// next returns who says what next.
-func (t *talk) next() (senderID int64, text string) {
-	if len(t.rest) == 0 {
+// next returns who says what next, and whether that begins a conversation.
+func (t *talk) next() (senderID int64, text string, first bool) {
+	if first = len(t.rest) == 0; first {
 		if len(t.order) == 0 {
 			t.order = t.rand.Perm(len(t.scripts))
 		}
@@ -70,7 +71,7 @@ func (t *talk) next() (senderID int64, text string) {
 	}
 	said := t.rest[0]
 	t.rest = t.rest[1:]
-	return t.who(said.who).ID, t.fill(said.text)
+	return t.who(said.who).ID, t.fill(said.text), first
 }
 
 // who is the speaker that a letter stands for. Few people have several.
