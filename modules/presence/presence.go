@@ -45,7 +45,7 @@ const (
 	// what should never have gone wrong is put right.
 	probeEvery = time.Minute
 	// answerTimeout is how long servers may take to answer a probe.
-	answerTimeout = 3 * time.Second
+	answerTimeout = 5 * time.Second
 	// awayPatience is how long to wait, if all that is known is that somebody is away on one server, for another one that says online.
 	awayPatience = 200 * time.Millisecond
 	// recheckEvery is how often it is asked again whom a connection may watch, besides whenever somebody leaves a group.

@@ -24,15 +24,19 @@ func (s *Socket) noteSeen(ctx context.Context) error {
 		if ctx.Err() != nil {
 			break // Stop does the rest
 		}
-		within, cancel := context.WithTimeout(ctx, busTimeout)
-		err := s.sendSeen(within)
-		cancel()
-		if err != nil && ctx.Err() == nil {
-			s.log.Warn("it could not be noted when users were last seen; trying again", "error", err)
-			nudge(s.seenWake)
-		}
+		s.tryNote(ctx)
 	}
 	return nil
+}
+
+// tryNote has noted what has been gathered; what cannot be now is tried again.
+func (s *Socket) tryNote(ctx context.Context) {
+	within, cancel := context.WithTimeout(ctx, busTimeout)
+	defer cancel()
+	if err := s.sendSeen(within); err != nil && ctx.Err() == nil {
+		s.log.Warn("it could not be noted when users were last seen; trying again", "error", err)
+		nudge(s.seenWake)
+	}
 }
 
 // sendSeen tells a worker what has been gathered. What it could not tell stays.
