@@ -18,15 +18,16 @@ func (s *Socket) saw(user int64, at time.Time) {
 
 // noteSeen has workers note when users were seen last, those of a few seconds together, until ctx ends.
 func (s *Socket) noteSeen(ctx context.Context) error {
-	for ctx.Err() == nil {
+	for {
 		await(ctx, s.seenWake, 0)
 		await(ctx, nil, seenEvery)
-		if ctx.Err() != nil {
-			break // Stop does the rest
+		select {
+		case <-ctx.Done():
+			return nil // Stop does the rest
+		default:
+			s.tryNote(ctx)
 		}
-		s.tryNote(ctx)
 	}
-	return nil
 }
 
 // tryNote has noted what has been gathered; what cannot be now is tried again.
