@@ -96,7 +96,6 @@ func TestOpenLoop(t *testing.T) {
 	require.True(t, r.Verdict.OK, r.Verdict.Problems)
 	require.Equal(t, 60, r.Load.Delivered, "without the warm-up")
 	require.Equal(t, 80, r.Sending.Accepted, "with it")
-	require.InDelta(t, 300, r.Load.SendingMS, 290, "at the pace that was asked for, at best")
 }
 
 // A server that is slow makes the messages behind it wait; the time of sending that counts is when each was due.

@@ -29,6 +29,8 @@ type Store struct {
 	db *store.Store
 	// slots bound how many searches use the database at once, so that it has connections left for everything else.
 	slots chan struct{}
+	// budget and slowest are the constants; tests have more time.
+	budget, slowest time.Duration
 }
 
 // NewStore returns a Store on db.
@@ -37,7 +39,7 @@ func NewStore(db *store.Store) *Store {
 	if db.Dialect() == store.SQLite {
 		n = 2
 	}
-	return &Store{db: db, slots: make(chan struct{}, n)}
+	return &Store{db: db, slots: make(chan struct{}, n), budget: budget, slowest: slowest}
 }
 
 // Search finds a page of what the viewer may see now. It fails with ErrGroupNotFound, ErrChannelNotFound, ErrBusy or ErrTooSlow. A page may
@@ -46,7 +48,7 @@ func (s *Store) Search(ctx context.Context, r Request) (Page, error) {
 	if r.Query.Empty() {
 		return Page{}, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, budget)
+	ctx, cancel := context.WithTimeout(ctx, s.budget)
 	defer cancel()
 	select {
 	case s.slots <- struct{}{}:
@@ -54,7 +56,7 @@ func (s *Store) Search(ctx context.Context, r Request) (Page, error) {
 	case <-ctx.Done():
 		return Page{}, ErrBusy.WithCause(ctx.Err())
 	}
-	w := &walk{request: r, dialect: s.db.Dialect(), begun: time.Now()}
+	w := &walk{request: r, dialect: s.db.Dialect(), begun: time.Now(), slowest: s.slowest}
 	w.low, w.high = r.bounds()
 	err := s.db.View(ctx, func(tx *gorm.DB) error {
 		w.tx = tx
@@ -75,6 +77,7 @@ type walk struct {
 	request Request
 	dialect store.Dialect
 	begun   time.Time
+	slowest time.Duration
 
 	low, high int64 // what is still to be looked through
 	expr      string
@@ -90,7 +93,7 @@ func (w *walk) run() error {
 		// Plans are made for the words at hand, and a statement that takes too long ends by itself.
 		if err := w.tx.Exec(`SELECT set_config('plan_cache_mode', 'force_custom_plan', true), set_config('jit', 'off', true),
 			set_config('enable_seqscan', 'off', true), set_config('statement_timeout', ?, true)`,
-			strconv.FormatInt(slowest.Milliseconds(), 10)).Error; err != nil {
+			strconv.FormatInt(w.slowest.Milliseconds(), 10)).Error; err != nil {
 			return err
 		}
 	}
@@ -104,12 +107,12 @@ func (w *walk) run() error {
 	}
 	w.expr = expression(w.dialect, w.request.Query, oneOf, all)
 	for n := w.request.Limit + 1; len(w.hits) <= w.request.Limit && w.low < w.high && w.examined < maxExamined; n = min(2*n, 500) {
-		if time.Since(w.begun) > slowest {
+		if time.Since(w.begun) > w.slowest {
 			w.slow = true
 			return nil
 		}
 		if err := w.step(n); err != nil {
-			w.slow = w.slow || time.Since(w.begun) > slowest && errors.Is(store.Map(err), store.ErrUnavailable)
+			w.slow = w.slow || time.Since(w.begun) > w.slowest && errors.Is(store.Map(err), store.ErrUnavailable)
 			return err
 		}
 	}

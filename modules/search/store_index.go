@@ -145,7 +145,7 @@ func (w *work) progress(busy time.Duration) Progress {
 }
 
 // Rest implements Index.
-func (s *Store) Rest() time.Duration {
+func (s *Store) Rest() int {
 	if s.db.Dialect() == store.SQLite {
 		return sqliteRest
 	}

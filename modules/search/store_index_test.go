@@ -2,7 +2,6 @@ package search
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -271,5 +270,5 @@ func TestManyIndexers(t *testing.T) {
 	w.settle()
 	require.Len(t, w.found(Request{Query: Parse("needle"), Viewer: 1, Limit: 100}), 3*each)
 	require.Len(t, w.found(Request{Query: Parse("changed"), Viewer: 1, Limit: 100}), 3*each/4)
-	require.EqualValues(t, 3*each, w.number(`SELECT count(*) FROM search_documents`), fmt.Sprint("each once"))
+	require.EqualValues(t, 3*each, w.number(`SELECT count(*) FROM search_documents`), "each once")
 }

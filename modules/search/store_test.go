@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -257,6 +258,7 @@ func TestBusy(t *testing.T) {
 		for range cap(w.index.slots) {
 			w.index.slots <- struct{}{}
 		}
+		w.index.budget = time.Millisecond
 		_, err := w.index.Search(t.Context(), Request{Query: Parse("x"), Viewer: 1, Limit: 1})
 		require.ErrorIs(t, err, ErrBusy)
 	})

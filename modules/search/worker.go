@@ -23,7 +23,7 @@ const (
 type Index interface {
 	Step(ctx context.Context) (Progress, error)
 	// Rest is how many times as long as a step was busy the pause after it is.
-	Rest() time.Duration
+	Rest() int
 }
 
 // Worker is the component "search.worker", which takes messages into the index.
@@ -72,7 +72,7 @@ func (w *Worker) run(ctx context.Context) {
 	for {
 		begun := time.Now()
 		p, err := w.index.Step(ctx)
-		wait := w.index.Rest() * p.Busy
+		wait := time.Duration(w.index.Rest()) * p.Busy
 		switch {
 		case ctx.Err() != nil:
 			return

@@ -27,7 +27,7 @@ func (i *fakeIndex) Step(context.Context) (Progress, error) {
 	return step()
 }
 
-func (*fakeIndex) Rest() time.Duration { return 3 }
+func (*fakeIndex) Rest() int { return 3 }
 
 // host runs tasks until its context ends.
 type host struct{ ctx context.Context }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"gorm.io/gorm"
@@ -35,6 +36,7 @@ type world struct {
 func newWorld(t testing.TB, db *store.Store) *world {
 	t.Helper()
 	w := &world{t: t, db: db, index: NewStore(db), now: 1_760_000_000_000}
+	w.index.budget, w.index.slowest = time.Minute, time.Minute
 	w.exec(fixture)
 	return w
 }
