@@ -35,6 +35,12 @@ func (n *notes) String() string {
 // Signals reach the whole process, so this is one test, and nothing else here listens to them.
 func TestSignals(t *testing.T) {
 	t.Parallel()
+	var stderr notes
+	ctx, release := cli.Signals(t.Context(), &stderr, func(int) { t.Error("exited") })
+	release()
+	require.Error(t, ctx.Err())
+	require.Empty(t, stderr.String(), "no signal")
+
 	// A signal may arrive after the kill that sent it has returned, and so after release; it must not end the tests then.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGTERM, syscall.SIGINT)
 	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
@@ -59,9 +65,4 @@ func TestSignals(t *testing.T) {
 		require.Contains(t, stderr.String(), "parley: killed\n")
 		release()
 	}
-	var stderr notes
-	ctx, release := cli.Signals(t.Context(), &stderr, func(int) { t.Error("exited") })
-	release()
-	require.Error(t, ctx.Err())
-	require.Empty(t, stderr.String(), "no signal")
 }
