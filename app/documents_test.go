@@ -5,8 +5,10 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -74,6 +76,87 @@ func TestEveryEventIsDocumented(t *testing.T) {
 		return strings.HasSuffix(name, "_ACK") || strings.HasSuffix(name, "_FROM_CLIENT")
 	})
 	require.ElementsMatch(t, documented, names)
+}
+
+// eventCodes are the codes of problems that clients hear of over Socket.IO alone.
+var eventCodes = []string{"too_many_users", "superseded"}
+
+// TestEveryProblemIsDocumented compares the codes of problems with the OpenAPI document, and with docs/api.md.
+func TestEveryProblemIsDocumented(t *testing.T) {
+	t.Parallel()
+	documents, err := referencetest.New()
+	require.NoError(t, err)
+	var made []string
+	for _, folder := range []string{"auth", "problem", "web", "../modules"} {
+		require.NoError(t, filepath.WalkDir(folder, func(path string, _ fs.DirEntry, err error) error {
+			if err == nil && strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, "_test.go") {
+				made = append(made, problemCodes(t, path)...)
+			}
+			return err
+		}))
+	}
+	slices.Sort(made)
+	made = slices.DeleteFunc(slices.Compact(made), func(code string) bool { return slices.Contains(eventCodes, code) })
+	require.ElementsMatch(t, documents.Codes(), made)
+	text, err := os.ReadFile("../docs/api.md")
+	require.NoError(t, err)
+	var missing []string
+	for _, code := range append(made, eventCodes...) {
+		if !strings.Contains(string(text), "`"+code+"`") {
+			missing = append(missing, code)
+		}
+	}
+	require.Empty(t, missing, "not in docs/api.md")
+}
+
+// problemCodes lists the second argument of each call of New, or problem.New, whose first one is a status.
+func problemCodes(t *testing.T, path string) (codes []string) {
+	t.Helper()
+	source, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+	require.NoError(t, err)
+	ast.Inspect(source, func(n ast.Node) bool {
+		call, ok := n.(*ast.CallExpr)
+		if !ok || len(call.Args) != 3 {
+			return true
+		}
+		name := ""
+		switch fn := call.Fun.(type) {
+		case *ast.Ident:
+			name = fn.Name
+		case *ast.SelectorExpr:
+			name = fn.Sel.Name
+		}
+		if lit, ok := call.Args[1].(*ast.BasicLit); ok && name == "New" && lit.Kind == token.STRING {
+			code, err := strconv.Unquote(lit.Value)
+			require.NoError(t, err)
+			codes = append(codes, code)
+		}
+		return true
+	})
+	return codes
+}
+
+// TestEveryRouteIsInTheList compares the routes and events with docs/api.md.
+func TestEveryRouteIsInTheList(t *testing.T) {
+	t.Parallel()
+	documents, err := referencetest.New()
+	require.NoError(t, err)
+	text, err := os.ReadFile("../docs/api.md")
+	require.NoError(t, err)
+	var missing []string
+	for _, op := range documents.Operations() {
+		method, path, _ := strings.Cut(op, " ")
+		if !regexp.MustCompile(`(?m)^\| .*\b` + method + `\b.* ` + regexp.QuoteMeta(path) + `(\?| )`).Match(text) {
+			missing = append(missing, op)
+		}
+	}
+	for _, name := range documents.Events() {
+		name = strings.TrimSuffix(strings.TrimSuffix(name, "_ACK"), "_FROM_CLIENT")
+		if !regexp.MustCompile(`\b` + name + `\b`).Match(text) {
+			missing = append(missing, name)
+		}
+	}
+	require.Empty(t, missing, "not in docs/api.md")
 }
 
 // TestEveryMetricIsDocumented compares the metrics of a process with what docs/metrics.md lists, and with those

@@ -103,8 +103,6 @@ var (
 	NotFound = New(404, "not_found", "There is nothing at this address.")
 	// Forbidden is something the caller may see but not do.
 	Forbidden = New(403, "forbidden", "You may not do this.")
-	// Unauthorized is a missing or unusable access token.
-	Unauthorized = New(401, "unauthorized", "Sign in to do this.")
 )
 
 // From returns the problem in err's chain, or Internal wrapping err when there is none.

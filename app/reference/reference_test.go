@@ -54,6 +54,7 @@ func TestPageShowsEverything(t *testing.T) {
 	}
 	require.Contains(t, page, "<code>acceptedAt</code>", "fields of referenced objects")
 	require.Contains(t, page, "Somebody else has the username.", "what is said beside a reference")
+	require.Contains(t, page, "<code>channel_name_taken</code>", "codes of problems")
 	require.NotContains(t, page, "<script")
 	require.Equal(t, "text/css; charset=utf-8", serve(t, http.MethodGet, "/api/docs.css").Header().Get("Content-Type"))
 }
@@ -80,6 +81,8 @@ func TestCheckerFindsWhatIsWrong(t *testing.T) {
 	require.ErrorContains(t, c.Response("GET", "/me", 200, http.Header{"Content-Type": {"text/html"}}, []byte(user)), "not documented")
 	require.NoError(t, c.Response("GET", "/groups/1", 404, http.Header{"Content-Type": {"application/problem+json"}},
 		[]byte(`{"type": "about:blank", "title": "t", "status": 404, "code": "group_not_found"}`)))
+	require.ErrorContains(t, c.Response("GET", "/groups/1", 404, http.Header{"Content-Type": {"application/problem+json"}},
+		[]byte(`{"type": "about:blank", "title": "t", "status": 404, "code": "invite_not_found"}`)), "x-codes")
 
 	require.NoError(t, c.Event("GROUP_DELETED", []byte(`{"groupId": 1}`)))
 	require.Error(t, c.Event("GROUP_DELETED", []byte(`{"groupId": 1, "more": 2}`)))

@@ -12,7 +12,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"parley/app/problem"
 	"parley/app/registry"
 	"parley/app/store"
 	"parley/app/web"
@@ -24,7 +23,7 @@ type fakeAuth struct{}
 func (fakeAuth) Authenticate(_ context.Context, token string) (int64, string, error) {
 	id, err := strconv.ParseInt(token, 10, 64)
 	if err != nil {
-		return 0, "", problem.Unauthorized
+		return 0, "", web.ErrTokenMissing
 	}
 	return id, "", nil
 }

@@ -131,6 +131,11 @@ func (c *Checker) Response(method, path string, status int, header http.Header, 
 		response, pointer = object(object(op.body["responses"])["default"]), op.pointer+"/responses/default"
 	}
 	c.note(name + " " + key)
+	if status >= http.StatusBadRequest {
+		if err := c.code(name, op, body); err != nil {
+			return err
+		}
+	}
 	if ref, ok := response["$ref"].(string); ok {
 		pointer = strings.TrimPrefix(ref, "#")
 		response = c.at(pointer)
@@ -150,6 +155,41 @@ func (c *Checker) Response(method, path string, status int, header http.Header, 
 		return fmt.Errorf("%s answers %d with %s: %w", name, status, body, err)
 	}
 	return nil
+}
+
+// code checks that an operation may answer with a problem of that code.
+func (c *Checker) code(name string, op operation, body []byte) error {
+	var problem struct {
+		Code string `json:"code"`
+	}
+	if err := json.Unmarshal(body, &problem); err != nil {
+		return fmt.Errorf("%s answers with a problem that cannot be read: %w", name, err)
+	}
+	if slices.Contains(codes(c.http), problem.Code) || slices.Contains(codes(op.body), problem.Code) {
+		return nil
+	}
+	return fmt.Errorf("%s answers with the code %s, which its x-codes do not list", name, problem.Code)
+}
+
+// codes are the codes of problems that a part of the document lists.
+func codes(part map[string]any) []string {
+	list, _ := part["x-codes"].([]any)
+	all := make([]string, 0, len(list))
+	for _, code := range list {
+		text, _ := code.(string)
+		all = append(all, text)
+	}
+	return all
+}
+
+// Codes lists the codes of all problems, sorted.
+func (c *Checker) Codes() []string {
+	all := codes(c.http)
+	for _, op := range c.operations {
+		all = append(all, codes(op.body)...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // Event checks an event's payload.
