@@ -3,6 +3,7 @@ package message
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 
@@ -34,12 +35,12 @@ func tellAll(sender, channel int64, hash, content string) event.Send {
 
 func users(ids ...int64) *event.Mentions { return &event.Mentions{Users: ids} }
 
-// rename gives users of the fixture other names.
+// rename gives users of the fixture other names, one after the other by their ids: a name may be free only then.
 func rename(t *testing.T, db *store.Store, names map[int64]string) {
 	t.Helper()
 	require.NoError(t, db.Write(t.Context(), func(tx *gorm.DB) error {
-		for id, name := range names {
-			if err := tx.Exec(`UPDATE users SET username = ? WHERE id = ?`, name, id).Error; err != nil {
+		for _, id := range slices.Sorted(maps.Keys(names)) {
+			if err := tx.Exec(`UPDATE users SET username = ? WHERE id = ?`, names[id], id).Error; err != nil {
 				return err
 			}
 		}
