@@ -1,0 +1,36 @@
+import { fileURLToPath, URL } from "node:url";
+
+import vueI18n from "@intlify/unplugin-vue-i18n/vite";
+import vue from "@vitejs/plugin-vue";
+import { defineConfig } from "vite";
+
+/** Where `npm run dev` finds a server: one that was started with `go run . serve --demo`, unless PARLEY_URL names another. */
+const server = process.env.PARLEY_URL ?? "http://127.0.0.1:8080";
+
+export default defineConfig({
+  plugins: [
+    vue(),
+    // Texts are compiled while building: compiling them in the browser would need what the server's Content-Security-Policy forbids.
+    vueI18n({
+      include: fileURLToPath(new URL("./src/i18n/locales/**", import.meta.url)),
+      module: "petite-vue-i18n",
+      runtimeOnly: true,
+    }),
+  ],
+  resolve: { alias: { "@": fileURLToPath(new URL("./src", import.meta.url)) } },
+  build: {
+    // Beside the sources, committed, and embedded in the program.
+    outDir: "../dist",
+    emptyOutDir: true,
+    target: "es2022",
+    // Nothing as data: URL, which the policy forbids.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+  },
+  server: {
+    proxy: {
+      "/api": server,
+      "/socket.io": { target: server, ws: true },
+    },
+  },
+});
