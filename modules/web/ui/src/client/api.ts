@@ -2,7 +2,7 @@
 import type {
   Ban, Block, Channel, ChannelMember, ChannelMessage, Chat, Edit, Group, History, Id, Invitation, Invite, Member, PersonalMessage, Reactors,
   Recipient, Role, SearchResults, SignIn, Thread, User,
-} from "./types";
+} from "./types.js";
 
 /** A page of a list. `next` is what to ask with for the next page. */
 export interface Page<T> {

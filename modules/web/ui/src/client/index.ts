@@ -1,4 +1,4 @@
-export { ProblemError } from "./problem";
-export type * from "./api";
-export type * from "./parley";
-export type * from "./types";
+export { ProblemError } from "./problem.js";
+export type * from "./api.js";
+export type * from "./parley.js";
+export type * from "./types.js";

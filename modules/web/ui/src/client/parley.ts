@@ -2,10 +2,10 @@
  * The public face of the client: what an application sees, and what it can ask for. Nothing here knows a framework: an
  * application reads `parley` as it is now, and is told by `subscribe` what has changed since.
  */
-import type { Api } from "./api";
+import type { Api } from "./api.js";
 import type {
   ChannelMessage, Chat, Group, Id, Member, OpenChannel, PersonalMessage, Presence, Role, ServerInfo, Status, Time, User,
-} from "./types";
+} from "./types.js";
 
 /** A channel, or the personal chat with a user. */
 export type Place = { kind: "channel"; id: Id } | { kind: "direct"; id: Id };

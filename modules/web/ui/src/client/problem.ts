@@ -1,4 +1,4 @@
-import type { Problem } from "./types";
+import type { Problem } from "./types.js";
 
 /** A request that the server has refused, or that got no answer: then the status is 0 and the code "no_answer". */
 export class ProblemError extends Error {
