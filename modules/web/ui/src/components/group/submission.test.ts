@@ -26,6 +26,14 @@ describe("a submission", () => {
     expect(times).toBe(1);
   });
 
+  it("says whether work was done that resolves to nothing", async () => {
+    const submission = useSubmission();
+    const first = submission.succeeds(() => Promise.resolve());
+    expect(await submission.succeeds(() => Promise.resolve())).toBe(false);
+    expect(await first).toBe(true);
+    expect(await submission.succeeds(() => Promise.reject(refused))).toBe(false);
+  });
+
   it("shows a problem beside its field, or for the whole", async () => {
     const submission = useSubmission();
     await submission.run(() => Promise.reject(taken));

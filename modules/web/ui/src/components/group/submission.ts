@@ -13,6 +13,8 @@ export interface Submission {
   besides(...fields: string[]): string | undefined;
   /** Does the work and resolves to what it resolves to, or to undefined if the server refused it. While one is under way, another does nothing. */
   run<T>(work: () => Promise<T>): Promise<T | undefined>;
+  /** The same for work that resolves to nothing: whether it was done. */
+  succeeds(work: () => Promise<unknown>): Promise<boolean>;
   /** Forgets what went wrong. */
   reset(): void;
 }
@@ -43,6 +45,7 @@ export function useSubmission(): Submission {
     field: (name) => problem.value?.field(name),
     besides: (...fields) => (fields.some((name) => problem.value?.field(name)) ? undefined : problem.value?.message),
     run,
+    succeeds: async (work) => (await run(() => work().then(() => true))) === true,
     reset: () => { problem.value = undefined; },
   };
 }

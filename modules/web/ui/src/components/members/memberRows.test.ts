@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { PresenceState, Role } from "@/client";
 import { at } from "@/client/testing/people";
 
-import { findPeople, rowsByPresence, rowsByRole, type Person, type Row } from "./memberRows";
+import { findPeople, personFrom, rowsByPresence, rowsByRole, type Person, type Row } from "./memberRows";
 
 function person(id: number, displayName: string, role: Role | undefined = "member"): Person {
   return { user: { id, username: `user${id}`, displayName, createdAt: at(0) }, role };
@@ -37,4 +37,24 @@ it("groups by presence, those of whom nothing is known as offline", () => {
 it("groups by role, and leaves out what nobody has", () => {
   expect(shown(rowsByRole(people))).toEqual(["owner 1", 1, "admin 1", 2, "member 2", 3, 4]);
   expect(shown(rowsByRole([]))).toEqual([]);
+});
+
+describe("personFrom", () => {
+  const rows = rowsByRole(people); // heading, 1, heading, 2, heading, 3, 4
+
+  it.each([
+    [0, 1, 1],
+    [2, 1, 3],
+    [2, -1, 1],
+    [0, -1, 1],
+    [-1, -1, 1],
+    [6, 1, 6],
+    [7, 1, 6],
+  ] as const)("from %i by %i is %i", (from, step, index) => {
+    expect(personFrom(rows, from, step)).toBe(index);
+  });
+
+  it("is -1 if there is nobody", () => {
+    expect(personFrom([], 0, 1)).toBe(-1);
+  });
 });

@@ -56,3 +56,14 @@ function sections<S extends Section>(people: readonly Person[], order: readonly 
 function folded(text: string): string {
   return text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
 }
+
+/** The index of the nearest person at or after `from` in the direction of `step`, or, if there is none, in the other one; -1 if there is nobody. */
+export function personFrom(rows: readonly Row[], from: number, step: 1 | -1): number {
+  for (const direction of [step, -step]) {
+    for (let i = from; i >= 0 && i < rows.length; i += direction) {
+      if (rows[i]?.kind === "person") return i;
+    }
+    from = Math.max(0, Math.min(from, rows.length - 1));
+  }
+  return -1;
+}

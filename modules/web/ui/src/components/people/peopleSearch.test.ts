@@ -9,23 +9,17 @@ import { typingPause, usePeopleSearch, type PeopleSearch } from "./peopleSearch"
 beforeEach(() => { vi.useFakeTimers(); });
 afterEach(() => { vi.useRealTimers(); });
 
-/** A search whose answers the test gives, by query. */
-function searching() {
-  const asked = new Map<string, PromiseWithResolvers<readonly User[]>>();
-  const scope = effectScope();
-  const search = scope.run(() => usePeopleSearch((q) => {
-    const answer = withResolvers<readonly User[]>();
-    asked.set(q, answer);
-    return answer.promise;
-  })) as PeopleSearch;
-  return { search, asked, scope };
+interface Answer {
+  resolve(users: readonly User[]): void;
+  reject(error: Error): void;
 }
 
-function withResolvers<T>(): PromiseWithResolvers<T> {
-  let resolve!: PromiseWithResolvers<T>["resolve"];
-  let reject!: PromiseWithResolvers<T>["reject"];
-  const promise = new Promise<T>((yes, no) => { resolve = yes; reject = no; });
-  return { promise, resolve, reject };
+/** A search whose answers the test gives, by query. */
+function searching() {
+  const asked = new Map<string, Answer>();
+  const scope = effectScope();
+  const search = scope.run(() => usePeopleSearch((q) => new Promise((resolve, reject) => asked.set(q, { resolve, reject })))) as PeopleSearch;
+  return { search, asked, scope };
 }
 
 it("asks once nothing is typed for a moment", async () => {
