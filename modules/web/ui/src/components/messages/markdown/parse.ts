@@ -1,9 +1,9 @@
-import { Lexer, type MarkedToken, type Token, type Tokens } from "marked";
+import type { MarkedToken, Token, Tokens } from "marked";
 
+import { ChatLexer, TooMuchWork } from "./lexer";
 import { safeHref } from "./links";
 import { splitMentions } from "./mentions";
 import type { Block, Inline, ListItem } from "./nodes";
-import { ChatTokenizer } from "./tokenizer";
 
 /** Quotations, lists and emphasis within each other, so deep; what is deeper is shown as it was written. */
 const depthLimit = 8;
@@ -24,9 +24,9 @@ export function parse(text: string): readonly Block[] {
 
 function parseAnew(text: string): Block[] {
   try {
-    return toBlocks(new Lexer({ gfm: true, breaks: true, tokenizer: new ChatTokenizer() }).lex(text), 0);
-  } catch {
-    // Made to be hard to read, by its length or by its depth. Nobody's message is lost: it is shown as it was written.
+    return toBlocks(new ChatLexer().lex(text), 0);
+  } catch (error) {
+    if (!(error instanceof TooMuchWork)) throw error;
     return [asWritten(text)];
   }
 }

@@ -3,6 +3,7 @@ import { mount } from "@vue/test-utils";
 import { beforeEach, describe, expect, it } from "vitest";
 
 import { fakeParley } from "@/client/testing/fake";
+import { theUsers } from "@/client/testing/people";
 import { useParley } from "@/stores/parley";
 import type { Mentions } from "@/client";
 
@@ -10,7 +11,7 @@ import MessageBody from "../MessageBody.vue";
 
 beforeEach(() => {
   setActivePinia(createPinia());
-  useParley().use(fakeParley({ users: [{ id: 2, username: "ben", displayName: "Ben Okafor", createdAt: "2026-01-01T00:00:00.000Z" }] }));
+  useParley().use(fakeParley({ users: [theUsers[0]!, { ...theUsers[1]!, displayName: "Ben Okafor" }] }));
 });
 
 function shown(content: string, mentions?: Mentions): HTMLElement {
