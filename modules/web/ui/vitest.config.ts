@@ -1,6 +1,6 @@
 import { defineConfig, mergeConfig } from "vitest/config";
 
-import base from "./vite.config";
+import base from "./vite.config.ts";
 
 export default mergeConfig(
   base,
@@ -8,6 +8,7 @@ export default mergeConfig(
     test: {
       include: ["src/**/*.test.ts"],
       environment: "happy-dom",
+      setupFiles: ["src/testing/popover.ts"],
       restoreMocks: true,
     },
   }),

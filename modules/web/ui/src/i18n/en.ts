@@ -1,0 +1,3 @@
+import { assemble } from "./areas";
+
+export default assemble(import.meta.glob("./locales/en/*.json", { eager: true, import: "default" }));

@@ -1,0 +1,33 @@
+import "@/styles/tokens.css";
+import "@/styles/base.css";
+
+import { createPinia } from "pinia";
+import { createApp } from "vue";
+
+import App from "@/App.vue";
+import { createParley } from "@/client";
+import { createTexts } from "@/i18n";
+import { createAppRouter } from "@/router";
+import { useParley } from "@/stores/parley";
+import { useSettings } from "@/stores/settings";
+
+/** Puts the application together: nothing here knows more of a part than how to make it. */
+async function start(): Promise<void> {
+  const app = createApp(App);
+  app.use(createPinia());
+
+  const settings = useSettings();
+  const texts = createTexts();
+  const firstTexts = texts.use(settings.shownLanguage);
+  app.use(texts.i18n);
+
+  const parley = createParley();
+  useParley().use(parley);
+
+  app.use(createAppRouter({ known: parley.start(), signedIn: () => parley.me !== null, hasAccounts: () => parley.server?.accounts ?? true }));
+
+  await firstTexts;
+  app.mount("#app");
+}
+
+void start();
