@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"parley/app/testenv"
 )
 
 // TestGuideShowsTheExamples: code in docs/clients.md is that of the examples, which the other tests run, word for word.
@@ -38,7 +40,7 @@ func TestGuideShowsTheExamples(t *testing.T) {
 // TestExampleTour: the guide's way with curl.
 func TestExampleTour(t *testing.T) {
 	t.Parallel()
-	require.NoError(t, needPrograms(t.Context(), map[string]string{"curl": "curl", "jq": "jq"}))
+	require.NoError(t, testenv.NeedPrograms(t.Context(), map[string]string{"curl": "curl", "jq": "jq"}))
 	inEachSetup(t, func(t *testing.T, c *cluster) {
 		ann, ben := c.person(t, "ann"), c.person(t, "ben")
 		general := ann.group("friends", ben).Channels[0]

@@ -3,16 +3,12 @@ package e2e
 import (
 	"bufio"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -22,9 +18,6 @@ import (
 	"parley/app/event"
 	"parley/app/testenv"
 )
-
-// jsInstall bounds fetching the client and, if need be, installing Node.js.
-const jsInstall = 10 * time.Minute
 
 // pollPause is the time between two looks at something that happens elsewhere.
 const pollPause = 20 * time.Millisecond
@@ -37,99 +30,14 @@ const (
 
 // jsModules are the folders with the modules that the programs of a folder need.
 var jsModules = map[string]func() (string, error){
-	jsFolder:   sync.OnceValues(func() (string, error) { return modulesOf(jsFolder) }),
-	jsExamples: sync.OnceValues(func() (string, error) { return modulesOf(jsExamples) }),
+	jsFolder:      modulesOf(jsFolder),
+	jsExamples:    modulesOf(jsExamples),
+	browserFolder: modulesOf(browserFolder),
 }
 
-// modulesOf is the folder with the modules in the versions that a folder's package-lock.json names. It is made once and kept in the
-// user's cache.
-func modulesOf(programs string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), jsInstall)
-	defer cancel()
-	if err := needNode(ctx); err != nil {
-		return "", err
-	}
-	lock, err := os.ReadFile(filepath.Join(programs, "package-lock.json"))
-	if err != nil {
-		return "", err
-	}
-	sum := sha256.Sum256(lock)
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		cache = os.TempDir()
-	}
-	folder := filepath.Join(cache, "parley-e2e", hex.EncodeToString(sum[:8]))
-	modules := filepath.Join(folder, "node_modules")
-	if _, err := os.Stat(modules); err == nil {
-		return modules, nil
-	}
-	return modules, fetchModules(ctx, programs, folder)
-}
-
-// needNode makes sure that there is Node.js with npm.
-func needNode(ctx context.Context) error {
-	if err := needPrograms(ctx, map[string]string{"node": "nodejs", "npm": "npm"}); err != nil {
-		return fmt.Errorf("the tests with the official Socket.IO client need Node.js 18 or newer and npm: %w", err)
-	}
-	out, err := exec.CommandContext(ctx, "node", "--version").Output()
-	if err != nil {
-		return fmt.Errorf("node --version: %w", err)
-	}
-	version := strings.TrimPrefix(strings.TrimSpace(string(out)), "v")
-	major, _, _ := strings.Cut(version, ".")
-	if n, err := strconv.Atoi(major); err != nil || n < 18 {
-		return fmt.Errorf("the tests with the official Socket.IO client need Node.js 18 or newer; this is %s", version)
-	}
-	return nil
-}
-
-// needPrograms installs the packages of the programs that are missing.
-func needPrograms(ctx context.Context, packages map[string]string) error {
-	var missing []string
-	for program, name := range packages {
-		if _, err := exec.LookPath(program); err != nil {
-			missing = append(missing, name)
-		}
-	}
-	if len(missing) == 0 {
-		return nil
-	}
-	if err := testenv.Install(ctx, os.Stderr, missing...); err != nil {
-		return fmt.Errorf("install %s (on Debian and Ubuntu `sudo apt-get install %[1]s`): %w", strings.Join(missing, " "), err)
-	}
-	return nil
-}
-
-// fetchModules puts the modules into a folder, whole or not at all.
-func fetchModules(ctx context.Context, programs, folder string) error {
-	if err := os.MkdirAll(filepath.Dir(folder), 0o755); err != nil {
-		return err
-	}
-	work, err := os.MkdirTemp(filepath.Dir(folder), "fetching-")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.RemoveAll(work) }()
-	for _, name := range []string{"package.json", "package-lock.json"} {
-		data, err := os.ReadFile(filepath.Join(programs, name))
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(filepath.Join(work, name), data, 0o600); err != nil {
-			return err
-		}
-	}
-	npm := exec.CommandContext(ctx, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
-	npm.Dir = work
-	if out, err := npm.CombinedOutput(); err != nil {
-		return fmt.Errorf("npm ci: %w\n%s", err, out)
-	}
-	if err := os.Rename(work, folder); err != nil {
-		if _, there := os.Stat(folder); there != nil { // nobody else was faster
-			return err
-		}
-	}
-	return nil
+// modulesOf finds a folder's modules when it is called for the first time.
+func modulesOf(folder string) func() (string, error) {
+	return sync.OnceValues(func() (string, error) { return testenv.NodeModules(context.Background(), folder) })
 }
 
 // TestLockFileNamesNoServers: modules come from the registry that is configured wherever the tests run, and are known by their hashes.
@@ -156,10 +64,19 @@ type jsClients struct {
 	waiting map[int]chan jsAnswer
 }
 
+// jsAnswer is what a program says about a command: its result, or its error, or first what it wants to have done before it goes on.
 type jsAnswer struct {
 	ID     int
 	Result json.RawMessage
 	Error  string
+	Wish   *jsWish
+}
+
+// jsWish is what a command needs done that only these tests can do. It is answered with its number, as {wish, result} or {wish, error}.
+type jsWish struct {
+	ID    int
+	Do    string
+	Given json.RawMessage
 }
 
 // jsProgram puts files of JavaScript into a folder of their own, with the modules of the folder that the last one is from, and returns a
@@ -226,11 +143,14 @@ func (j *jsClients) read(stdout io.Reader) {
 			a.Error = fmt.Sprintf("unreadable answer %q: %v", line, err)
 		}
 		j.mu.Lock()
-		if ch := j.waiting[a.ID]; ch != nil {
-			ch <- a
+		ch := j.waiting[a.ID]
+		if a.Wish == nil {
 			delete(j.waiting, a.ID)
 		}
 		j.mu.Unlock()
+		if ch != nil {
+			ch <- a
+		}
 	}
 }
 
@@ -240,38 +160,70 @@ type args map[string]any
 // do has a command carried out, and decodes its result.
 func (j *jsClients) do(command string, a args, into any) {
 	j.t.Helper()
-	answer, err := j.begin(command, a)
-	require.NoError(j.t, err)
-	select {
-	case got := <-answer:
-		require.Empty(j.t, got.Error, "%s %v", command, a)
-		if into != nil {
-			require.NoError(j.t, json.Unmarshal(got.Result, into), "%s", got.Result)
+	j.doMeanwhile(j.t, command, a, into, patience, nil)
+}
+
+// doMeanwhile is do for a test t that grants what the command wishes, in t's own goroutine.
+func (j *jsClients) doMeanwhile(t testing.TB, command string, a args, into any, limit time.Duration, grant func(jsWish) (any, error)) {
+	t.Helper()
+	answers, err := j.begin(command, a)
+	require.NoError(t, err)
+	timeout := time.NewTimer(limit)
+	defer timeout.Stop()
+	for {
+		select {
+		case got := <-answers:
+			if got.Wish != nil {
+				result, err := grant(*got.Wish)
+				require.NoError(t, j.granted(got.Wish.ID, result, err))
+				continue
+			}
+			require.Empty(t, got.Error, "%s %v", command, a)
+			if into != nil {
+				require.NoError(t, json.Unmarshal(got.Result, into), "%s", got.Result)
+			}
+			return
+		case <-j.exited:
+			t.Fatalf("Node.js has ended during %s: %s", command, j.stderr.String())
+		case <-timeout.C:
+			state := j.state(a)
+			t.Fatalf("%s %v waits in vain; %s", command, a, state)
 		}
-	case <-j.exited:
-		j.t.Fatalf("Node.js has ended during %s: %s", command, j.stderr.String())
-	case <-time.After(patience):
-		state := j.state(a)
-		j.t.Fatalf("%s %v waits in vain; %s", command, a, state)
 	}
+}
+
+// granted tells the program what has become of a wish.
+func (j *jsClients) granted(id int, result any, err error) error {
+	line := args{"wish": id, "result": result}
+	if err != nil {
+		line["error"] = err.Error()
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.write(line)
+}
+
+// write gives the program a line to read.
+func (j *jsClients) write(line args) error {
+	text, err := json.Marshal(line)
+	if err != nil {
+		return err
+	}
+	_, err = j.stdin.Write(append(text, '\n'))
+	return err
 }
 
 func (j *jsClients) begin(command string, a args) (<-chan jsAnswer, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.last++
-	answer := make(chan jsAnswer, 1)
+	answer := make(chan jsAnswer, 8) // more than a command wishes at once
 	j.waiting[j.last] = answer
 	all := args{"id": j.last, "do": command}
 	for k, v := range a {
 		all[k] = v
 	}
-	line, err := json.Marshal(all)
-	if err != nil {
-		return nil, err
-	}
-	_, err = j.stdin.Write(append(line, '\n'))
-	return answer, err
+	return answer, j.write(all)
 }
 
 // state is what the client in question knows, for the log of a failed test.
