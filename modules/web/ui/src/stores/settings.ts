@@ -1,7 +1,9 @@
 import { defineStore } from "pinia";
-import { computed, onScopeDispose, ref, watch } from "vue";
+import { computed, onScopeDispose, ref, shallowRef } from "vue";
 
 import { type Language, languages, pickLanguage } from "@/i18n";
+
+import { readKept, writeKept } from "./kept";
 
 export type Theme = "system" | "light" | "dark";
 
@@ -19,14 +21,8 @@ interface Kept {
 const key = "parley.settings";
 const defaults: Kept = { theme: "system", language: "system", notifications: true, enterSends: true };
 
-/** What is kept under the key, as far as it makes sense: another version of the program, or a person, may have written it. */
-export function parseSettings(text: string | null): Kept {
-  let raw: unknown;
-  try {
-    raw = JSON.parse(text ?? "{}");
-  } catch {
-    raw = undefined;
-  }
+/** The settings of what is kept, as far as it makes sense: another version of the program, or a person, may have written it. */
+export function parseSettings(raw: unknown): Kept {
   const kept = (typeof raw === "object" && raw !== null ? raw : {}) as Partial<Record<keyof Kept, unknown>>;
   return {
     theme: kept.theme === "light" || kept.theme === "dark" ? kept.theme : defaults.theme,
@@ -38,7 +34,7 @@ export function parseSettings(text: string | null): Kept {
 
 /** The preferences of whoever uses this device. They hold at once, in all tabs. */
 export const useSettings = defineStore("settings", () => {
-  const kept = ref(parseSettings(localStorage.getItem(key)));
+  const kept = shallowRef(parseSettings(readKept(key)));
 
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const systemDark = ref(dark.matches);
@@ -47,7 +43,7 @@ export const useSettings = defineStore("settings", () => {
     systemDark.value = event.matches;
   }
   function onStorage(event: StorageEvent): void {
-    if (event.key === key) kept.value = parseSettings(event.newValue);
+    if (event.key === key) kept.value = parseSettings(readKept(key));
   }
   dark.addEventListener("change", onSystem);
   window.addEventListener("storage", onStorage);
@@ -55,15 +51,6 @@ export const useSettings = defineStore("settings", () => {
     dark.removeEventListener("change", onSystem);
     window.removeEventListener("storage", onStorage);
   });
-
-  watch(
-    kept,
-    (now) => {
-      const text = JSON.stringify(now);
-      if (text !== localStorage.getItem(key)) localStorage.setItem(key, text);
-    },
-    { deep: true },
-  );
 
   /** The theme that is shown. */
   const shownTheme = computed<"light" | "dark">(() => (kept.value.theme !== "system" ? kept.value.theme : systemDark.value ? "dark" : "light"));
@@ -74,7 +61,8 @@ export const useSettings = defineStore("settings", () => {
     return computed<Kept[K]>({
       get: () => kept.value[name],
       set: (value) => {
-        kept.value[name] = value;
+        kept.value = { ...kept.value, [name]: value };
+        writeKept(key, kept.value);
       },
     });
   }
