@@ -2,6 +2,9 @@ module parley
 
 go 1.26.0
 
+// Some packages of npm bring Go files.
+ignore node_modules
+
 require (
 	github.com/cenkalti/backoff/v5 v5.0.3
 	github.com/golang-jwt/jwt/v5 v5.3.1

@@ -9,7 +9,7 @@
 // ends, or when withservices is interrupted. The command reads nothing: it
 // runs in a process group of its own, without the terminal's input.
 //
-// With -install, it only installs the servers if they are missing.
+// With -install, it only installs what tests need and do not find: the servers, Node.js, and Chromium.
 package main
 
 import (
@@ -30,7 +30,7 @@ import (
 const grace = 15 * time.Second
 
 func main() {
-	install := flag.Bool("install", false, "only install the servers if they are missing")
+	install := flag.Bool("install", false, "only install what tests need and do not find")
 	flag.Usage = func() {
 		fmt.Fprintln(flag.CommandLine.Output(), "usage: withservices [-install] [--] [command [argument ...]]")
 		flag.PrintDefaults()
@@ -55,7 +55,7 @@ func run(installOnly bool, command []string) (code int, err error) {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	if installOnly {
-		if err := testenv.Prepare(ctx, os.Stderr); err != nil {
+		if err := prepare(ctx); err != nil {
 			return 1, err
 		}
 		return 0, nil
@@ -73,4 +73,16 @@ func run(installOnly bool, command []string) (code int, err error) {
 	cmd.Env = append(os.Environ(), services.Environment()...)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	return testenv.RunGroup(ctx, cmd, grace)
+}
+
+// prepare installs what is missing now, rather than when the first test asks for it.
+func prepare(ctx context.Context) error {
+	if err := testenv.Prepare(ctx, os.Stderr); err != nil {
+		return err
+	}
+	if err := testenv.NeedPrograms(ctx, map[string]string{"node": "nodejs", "npm": "npm"}); err != nil {
+		return err
+	}
+	_, err := testenv.Chromium(ctx)
+	return err
 }
