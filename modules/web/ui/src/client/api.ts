@@ -71,7 +71,8 @@ export interface Api {
   edits(message: ChannelMessage): Promise<Edit[]>;
   reactors(message: ChannelMessage): Promise<Reactors[]>;
   pins(groupId: Id, channelId: Id): Promise<ChannelMessage[]>;
-  thread(message: ChannelMessage, after?: number): Promise<Thread>;
+  /** The thread of any of its messages, from the first reply on, or from those after a seq. */
+  thread(message: Pick<ChannelMessage, "groupId" | "channelId" | "messageId">, after?: number): Promise<Thread>;
   recipients(message: ChannelMessage, page?: string): Promise<Page<Recipient>>;
   mentions(before?: Id): Promise<History<ChannelMessage>>;
   search(query: SearchQuery): Promise<SearchResults>;
