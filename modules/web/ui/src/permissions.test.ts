@@ -19,6 +19,7 @@ describe("who may do what", () => {
     "change-roles": owners,
     "transfer-group": owners,
     "delete-group": owners,
+    "moderate-messages": admins,
   };
 
   for (const [action, allowed] of Object.entries(table) as [Action, readonly Role[]][]) {

@@ -12,7 +12,7 @@ const refused = new ProblemError({ type: "about:blank", title: "Not allowed", st
 describe("a submission", () => {
   it("is busy while it works, and answers what the work does", async () => {
     const submission = useSubmission();
-    const done = submission.run(async () => 7);
+    const done = submission.run(() => Promise.resolve(7));
     expect(submission.busy.value).toBe(true);
     expect(await done).toBe(7);
     expect(submission.busy.value).toBe(false);
@@ -21,7 +21,7 @@ describe("a submission", () => {
   it("is not made twice at once", async () => {
     const submission = useSubmission();
     let times = 0;
-    const work = async () => { times++; };
+    const work = () => Promise.resolve(times++);
     await Promise.all([submission.run(work), submission.run(work)]);
     expect(times).toBe(1);
   });
