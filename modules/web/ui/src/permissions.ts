@@ -15,7 +15,8 @@ export type Action =
   | "manage-bans"
   | "change-roles"
   | "transfer-group"
-  | "delete-group";
+  | "delete-group"
+  | "moderate-messages";
 
 /** The roles, highest first. */
 export const roles: readonly Role[] = ["owner", "admin", "member"];
@@ -34,6 +35,8 @@ const lowest: Record<Action, Role> = {
   "change-roles": "owner",
   "transfer-group": "owner",
   "delete-group": "owner",
+  // To delete what others have said, and to see what it said before it was edited.
+  "moderate-messages": "admin",
 };
 
 /** Whether somebody with the role may do the action; undefined is somebody who is not in the group. */
