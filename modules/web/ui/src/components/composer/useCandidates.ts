@@ -1,10 +1,8 @@
-import { computed, ref, toValue, watch, type ComputedRef, type MaybeRefOrGetter } from "vue";
+import { computed, ref, toValue, type ComputedRef, type MaybeRefOrGetter } from "vue";
 
 import type { Id, Place, User } from "@/client";
+import { useChannelMembers } from "@/components/group/channelMembers";
 import { useParley } from "@/stores/parley";
-
-/** A private channel with more members than this is completed from the first ones only. */
-const maxPages = 4;
 
 /** Who can be mentioned in a place, once load was called: those who may read the channel, without oneself. Nobody in a personal chat. */
 export function useCandidates(place: MaybeRefOrGetter<Place>): {
@@ -14,17 +12,18 @@ export function useCandidates(place: MaybeRefOrGetter<Place>): {
   load: () => Promise<void>;
 } {
   const parley = useParley();
+  const wanted = ref(false);
   const channel = computed(() => {
     const { kind, id } = toValue(place);
     return kind === "channel" ? parley.channel(id) : undefined;
   });
-  /** Of a private channel, who is in it. */
-  const insiders = ref<ReadonlySet<Id>>();
+  const insiders = useChannelMembers(() => (wanted.value ? channel.value : undefined));
 
   const users = computed((): readonly User[] => {
     if (!channel.value) return [];
     const all = [...parley.members(channel.value.groupId).members.values()].map((m) => m.user);
-    return all.filter((u) => u.id !== parley.me?.id && (insiders.value?.has(u.id) ?? true));
+    const inside = channel.value.private ? insiders.members.value : undefined;
+    return all.filter((u) => u.id !== parley.me?.id && (inside?.has(u.id) ?? true));
   });
 
   const spoken = computed(() => {
@@ -35,22 +34,10 @@ export function useCandidates(place: MaybeRefOrGetter<Place>): {
     return order;
   });
 
-  watch(() => channel.value?.id, () => (insiders.value = undefined));
-
   /** Fetches who is there, unless they are known. */
   async function load(): Promise<void> {
-    const { id, groupId, private: closed } = channel.value ?? {};
-    if (id === undefined || groupId === undefined) return;
-    await parley.client.loadMembers(groupId);
-    if (!closed || insiders.value) return;
-    const ids = new Set<Id>();
-    let page: string | undefined;
-    for (let i = 0; i < maxPages && (i === 0 || page); i++) {
-      const { items, next } = await parley.client.api.channelMembers(groupId, id, page);
-      for (const { user } of items) ids.add(user.id);
-      page = next;
-    }
-    if (channel.value?.id === id) insiders.value = ids;
+    wanted.value = true;
+    if (channel.value) await parley.client.loadMembers(channel.value.groupId);
   }
 
   return { users, rank: (id) => spoken.value.get(id) ?? Number.MAX_SAFE_INTEGER, load };

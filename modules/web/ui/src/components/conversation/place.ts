@@ -1,4 +1,4 @@
-import type { RouteLocationNormalizedLoaded, RouteLocationRaw } from "vue-router";
+import type { RouteLocationNormalizedLoaded, RouteLocationNamedRaw } from "vue-router";
 
 import type { ChannelMessage, Id, Message, PersonalMessage, Place } from "@/client";
 
@@ -20,7 +20,7 @@ export function partnerIn(message: Readonly<PersonalMessage>, me: Id): Id {
 }
 
 /** The page that shows a message among those around it. */
-export function routeTo(message: Message, me: Id): RouteLocationRaw {
+export function routeTo(message: Message, me: Id): RouteLocationNamedRaw {
   const query = { seq: String(message.seq) };
   if (isOfChannel(message)) return { name: "channel", params: { groupId: String(message.groupId), channelId: String(message.channelId) }, query };
   return { name: "direct", params: { userId: String(partnerIn(message, me)) }, query };
