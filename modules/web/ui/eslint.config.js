@@ -41,7 +41,7 @@ export default typescript.config(
       "vue/singleline-html-element-content-newline": "off",
       "vue/html-self-closing": ["error", { html: { void: "always", normal: "never", component: "always" } }],
       "vue/block-order": ["error", { order: ["script", "template", "style"] }],
-      "vue/define-macros-order": ["error", { order: ["defineProps", "defineEmits", "defineModel", "defineSlots"] }],
+      "vue/define-macros-order": ["error", { order: ["defineOptions", "defineProps", "defineEmits", "defineModel", "defineSlots"] }],
       "vue/component-api-style": ["error", ["script-setup"]],
       // Views are named after what they show.
       "vue/multi-word-component-names": "off",
