@@ -4,12 +4,15 @@ import vueI18n from "@intlify/unplugin-vue-i18n/vite";
 import vue from "@vitejs/plugin-vue";
 import { defineConfig } from "vite";
 
+import { emojiData } from "./vite.emoji.ts";
+
 /** Where `npm run dev` finds a server: one that was started with `go run . serve --demo`, unless PARLEY_URL names another. */
 const server = process.env.PARLEY_URL ?? "http://127.0.0.1:8080";
 
 export default defineConfig({
   plugins: [
     vue(),
+    emojiData(),
     // Texts are compiled while building: compiling them in the browser would need what the server's Content-Security-Policy forbids.
     vueI18n({
       include: fileURLToPath(new URL("./src/i18n/locales/**", import.meta.url)),

@@ -9,7 +9,7 @@ import { isOfChannel, routeTo } from "@/components/conversation/place";
 import { useParley } from "@/stores/parley";
 
 import { actionsOf, type MessageAction } from "./actions";
-import { useRecentEmoji } from "./recentEmoji";
+import { useRecentEmoji } from "./emoji/recentEmoji";
 
 /** What is asked about a message in a dialog. */
 export interface Asked {

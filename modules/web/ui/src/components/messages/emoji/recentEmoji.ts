@@ -1,7 +1,8 @@
 import { defineStore } from "pinia";
-import { computed, ref } from "vue";
+import { computed, ref, watch } from "vue";
 
 const key = "parley.emoji";
+const toneKey = "parley.emoji.tone";
 const limit = 24;
 
 /** What is offered as long as nothing was used. */
@@ -19,7 +20,13 @@ export const useRecentEmoji = defineStore("recentEmoji", () => {
   /** Three to react with at once, in an order that does not change with each use. */
   const quick = computed(() => [...new Set([...recent.value, ...usual])].slice(0, usual.length).sort());
 
-  return { recent, quick, use };
+  /** The skin tone that was chosen last; "" for none. */
+  const tone = ref(localStorage.getItem(toneKey) ?? "");
+  watch(tone, (chosen) => {
+    localStorage.setItem(toneKey, chosen);
+  });
+
+  return { recent, quick, tone, use };
 });
 
 /** What is kept under the key, as far as it makes sense. */
