@@ -24,14 +24,16 @@ export function pickLanguage(wanted: readonly string[]): Language {
 /** Texts in the language of the user. Only the language that is used is loaded. */
 export function createTexts() {
   const i18n = createI18n<false>({ locale: "en", fallbackLocale: "en", fallbackWarn: false });
-  const { locale, setLocaleMessage, availableLocales } = i18n.global;
+  const { locale, setLocaleMessage } = i18n.global;
+  const loaded = new Set<Language>();
 
   /** Loads a language, if it is not here yet, and shows everything in it. */
   async function use(language: Language): Promise<void> {
-    if (!availableLocales.includes(language)) {
+    if (!loaded.has(language)) {
       const { default: texts } = await loaders[language]();
       // Compiled texts are a matter between the build and the library, whose types say string.
       setLocaleMessage(language, texts as Record<string, string>);
+      loaded.add(language);
     }
     locale.value = language;
     document.documentElement.lang = language;
