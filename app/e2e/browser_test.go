@@ -87,11 +87,12 @@ func (b *browser) play(t *testing.T, scenario string, c *cluster) {
 	t.Helper()
 	f := c.front(t)
 	a := args{
-		"scenario": scenario,
-		"url":      f.url,
-		"limit":    scenarioLimit.Milliseconds(),
-		"evidence": filepath.Join(b.evidence, strings.NewReplacer("/", "-", " ", "-").Replace(t.Name())),
-		"pictures": b.pictures,
+		"scenario":   scenario,
+		"url":        f.url,
+		"oneProcess": c.api == c.sockets[0],
+		"limit":      scenarioLimit.Milliseconds(),
+		"evidence":   filepath.Join(b.evidence, strings.NewReplacer("/", "-", " ", "-").Replace(t.Name())),
+		"pictures":   b.pictures,
 	}
 	var said struct{ Notes []string }
 	b.js.doMeanwhile(t, "play", a, &said, scenarioLimit+scenarioMargin, func(wish jsWish) (any, error) {

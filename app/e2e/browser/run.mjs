@@ -29,9 +29,9 @@ const commands = {
   async launch({ executable }) {
     browser = await chromium.launch({ executablePath: executable, args: flags });
   },
-  async play({ id, scenario, url, limit, evidence, pictures }) {
+  async play({ id, scenario, limit, ...deployment }) {
     const { default: play } = await import(`./${scenario}.mjs`);
-    const stage = new Stage({ browser, url, evidence, pictures, wish: (what, given) => wish(id, what, given) });
+    const stage = new Stage({ browser, ...deployment, wish: (what, given) => wish(id, what, given) });
     await stage.play(play, limit);
     return { notes: stage.notes };
   },

@@ -3,6 +3,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Account } from "./account.mjs";
+import { composer, signIn } from "./app.mjs";
 import { Watch } from "./watch.mjs";
 
 /** What people use unless a scenario says otherwise. */
@@ -23,8 +24,9 @@ export class Stage {
   #watches = [];
   #contexts = [];
 
-  constructor({ browser, url, evidence, pictures, wish }) {
-    Object.assign(this, { browser, url, evidence, pictures, wish });
+  /** oneProcess: a crash of any part of the deployment is one of all of it. */
+  constructor({ browser, url, oneProcess, evidence, pictures, wish }) {
+    Object.assign(this, { browser, url, oneProcess, evidence, pictures, wish });
   }
 
   /** Plays a scenario to its end. What a page has complained about fails it, and what fails leaves evidence. */
@@ -69,6 +71,15 @@ export class Stage {
     context.setDefaultTimeout(patience);
     this.#contexts.push(context);
     return this.tab(context, name);
+  }
+
+  /** Signs somebody in with a browser of their own, and shows a conversation. */
+  async enter(account, path, options) {
+    const page = await this.browse(account.username, options);
+    await page.goto(path);
+    await signIn(page, account.username);
+    await composer(page).waitFor();
+    return page;
   }
 
   /** One more page of a browser. */
