@@ -46,7 +46,7 @@ export class CatchUp implements Copy {
     for (const id of answer.gone) leaveChannel(w, id);
     for (const [id, told] of Object.entries(answer.direct)) this.#chat(`d${Number(id)}`, told);
     for (const { key } of w.rooms.loaded()) this.#stillRead(key);
-    return listed ? this.#ahead() : new Map();
+    return listed ? this.#ahead() : new Map<PlaceKey, number>();
   }
 
   #lists({ groups = [], members = [], memberLists = [], chats = [], moreChats = false }: Missed): void {

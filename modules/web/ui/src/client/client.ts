@@ -265,6 +265,7 @@ class Client implements Parley {
   }
 
   #entered(user: User): void {
+    if (this.server) this.server = { ...this.server, accounts: true }; // at least this one, whatever it was before
     this.#life = new Life(this.#env, this.#changes, this.#http, this.#session, user);
     this.#changes.note("session", "users");
     this.#life.start();

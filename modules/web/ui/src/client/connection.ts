@@ -60,6 +60,8 @@ export class Connection {
   #waiting = false;
   #open = false;
   #rounds = 0;
+  /** Grows with whatever makes an attempt that is under way pointless. */
+  #turn = 0;
 
   constructor(make: SocketMaker, url: string, listener: ConnectionListener) {
     this.#make = make;
@@ -76,6 +78,7 @@ export class Connection {
 
   stop(): void {
     this.#open = false;
+    this.#turn++;
     this.#drop();
     clearTimeout(this.#timer);
     this.#is("idle");
@@ -101,24 +104,32 @@ export class Connection {
   }
 
   async #connect(): Promise<void> {
+    const turn = ++this.#turn;
     this.#waiting = false;
     let token: string | undefined;
     const slow = setTimeout(() => this.#is("offline"), slowness);
     try {
       token = await this.#listener.token();
     } catch {
-      return this.#failed();
+      if (turn === this.#turn) this.#failed();
+      return;
     } finally {
       clearTimeout(slow);
     }
-    if (!this.#open || this.#socket || this.#waiting) return;
+    if (turn !== this.#turn) return;
     const socket = this.#make(this.#url, {
       auth: { token: token ?? "" }, autoConnect: false, reconnection: false, forceNew: true, path: "/socket.io/", timeout: connectPatience,
     });
     this.#socket = socket;
     socket.on("connect", () => this.#is("connecting"));
-    socket.on("connect_error", (error: Error & { data?: { code?: string } }) => void this.#refused(token, error.data?.code));
-    socket.on("disconnect", (reason: string) => void this.#lost(reason, token));
+    socket.on("connect_error", (error: Error & { data?: { code?: string } }) => {
+      // A refusal says why; else the server was not reached.
+      void this.#lost(token, error.data?.code !== undefined);
+    });
+    socket.on("disconnect", (reason: string) => {
+      // When the server ends a connection for good, its token is no good any more.
+      void this.#lost(token, reason === "io server disconnect");
+    });
     socket.onAny((name, payload) => this.#heard(socket, { name: name as EventName, payload } as Heard));
     socket.connect();
   }
@@ -133,9 +144,9 @@ export class Connection {
       case "DRAIN":
         this.#drop();
         this.#is("connecting");
-        return this.#retry(event.payload.reconnectInMs);
+        { this.#retry(event.payload.reconnectInMs); return; }
       default:
-        return this.#listener.heard(event);
+        { this.#listener.heard(event); return; }
     }
   }
 
@@ -147,26 +158,16 @@ export class Connection {
     if (this.#socket === socket && this.#rounds === round) this.#is("ready");
   }
 
-  /** The server does not let us in: with a fresh token it may. Or it was not reached. */
-  async #refused(token: string | undefined, code: string | undefined): Promise<void> {
+  /** There is no connection. If that is because of the token, another one is needed first. */
+  async #lost(token: string | undefined, refused: boolean): Promise<void> {
     this.#drop();
-    if (code === undefined) return this.#failed();
-    try {
-      await this.#listener.refused(token);
-    } catch {
-      // Over, or to be tried again later.
-    }
-    this.#failed();
-  }
-
-  async #lost(reason: string, token: string | undefined): Promise<void> {
-    this.#drop();
-    if (reason !== "io server disconnect") return this.#failed();
-    this.#is("offline");
-    try {
-      await this.#listener.refused(token); // it has ended the connection for good: the token is no good any more
-    } catch {
-      // As above.
+    if (refused) {
+      this.#is("offline");
+      try {
+        await this.#listener.refused(token);
+      } catch {
+        // Over, or to be tried again later.
+      }
     }
     this.#failed();
   }
@@ -183,6 +184,7 @@ export class Connection {
     if (!this.#open) return;
     clearTimeout(this.#timer);
     this.#waiting = true;
+    this.#turn++;
     this.#timer = setTimeout(() => void this.#connect(), ms);
   }
 

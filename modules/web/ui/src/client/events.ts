@@ -20,33 +20,33 @@ export class Events {
     switch (event.name) {
       case "GROUP_MESSAGE_SENT":
       case "GROUP_MESSAGE_RECEIVE":
-        return this.#posted(event.payload);
+        { this.#posted(event.payload); return; }
       case "PERSONAL_MESSAGE_SENT":
       case "PERSONAL_MESSAGE_RECEIVE":
-        return this.#personal(event.payload);
+        { this.#personal(event.payload); return; }
       case "GROUP_MESSAGE_UPDATED":
-        return this.#changed(event.payload, (old) => edited(old, event.payload));
+        { this.#changed(event.payload, (old) => edited(old, event.payload)); return; }
       case "GROUP_MESSAGE_DELETED":
-        return this.#changed(event.payload, (old) => deleted(old, event.payload));
+        { this.#changed(event.payload, (old) => deleted(old, event.payload)); return; }
       case "GROUP_MESSAGE_REACTION":
-        return this.#changed(event.payload, (old) => reacted(old, event.payload, this.#w.me));
+        { this.#changed(event.payload, (old) => reacted(old, event.payload, this.#w.me)); return; }
       case "GROUP_MESSAGE_PINNED":
-        return this.#changed(event.payload, (old) => pinned(old, event.payload));
+        { this.#changed(event.payload, (old) => pinned(old, event.payload)); return; }
       case "GROUP_MESSAGE_FAILED":
       case "PERSONAL_MESSAGE_FAILED":
-        return this.#failed(event.payload);
+        { this.#failed(event.payload); return; }
       case "GROUP_MESSAGE_STATUS":
-        return this.#status(event.payload);
+        { this.#status(event.payload); return; }
       case "PERSONAL_MESSAGE_STATUS":
-        return this.#personalStatus(event.payload);
+        { this.#personalStatus(event.payload); return; }
       case "READ_CURSOR":
-        return this.#read(event.payload);
+        { this.#read(event.payload); return; }
       case "TYPING":
-        return this.#typing(event.payload);
+        { this.#typing(event.payload); return; }
       case "PRESENCE":
-        return this.#w.presence.heard(event.payload);
+        { this.#w.presence.heard(event.payload); return; }
       default:
-        return this.#regrouped(event);
+        { this.#regrouped(event); return; }
     }
   }
 
@@ -56,27 +56,27 @@ export class Events {
       case "GROUP_JOINED":
         w.groups.add(event.payload.group);
         w.members.outdated(event.payload.group.id);
-        return this.#opened();
+        { this.#opened(); return; }
       case "CHANNEL_CREATED":
         w.groups.addChannel(event.payload.channel);
-        return this.#opened();
+        { this.#opened(); return; }
       case "GROUP_LEFT":
-        return leaveGroup(w, event.payload.groupId, event.payload.reason);
+        { leaveGroup(w, event.payload.groupId, event.payload.reason); return; }
       case "GROUP_DELETED":
-        return leaveGroup(w, event.payload.groupId, "deleted");
+        { leaveGroup(w, event.payload.groupId, "deleted"); return; }
       case "GROUP_UPDATED":
-        return w.groups.describe(event.payload.group);
+        { w.groups.describe(event.payload.group); return; }
       case "CHANNEL_UPDATED": {
         const { id, name, topic } = event.payload.channel;
-        return w.groups.updateChannel(id, { name, topic });
+        w.groups.updateChannel(id, { name, topic }); return;
       }
       case "CHANNEL_DELETED":
-        return leaveChannel(w, event.payload.channelId);
+        { leaveChannel(w, event.payload.channelId); return; }
       case "MEMBER_JOINED":
       case "MEMBER_UPDATED":
-        return member(w, event.payload.groupId, event.payload.member.user.id, event.payload.member);
+        { member(w, event.payload.groupId, event.payload.member.user.id, event.payload.member); return; }
       case "MEMBER_LEFT":
-        return member(w, event.payload.groupId, event.payload.userId, undefined);
+        { member(w, event.payload.groupId, event.payload.userId, undefined); return; }
       default: // of a later version of the server
     }
   }

@@ -6,6 +6,7 @@ import type { Message, PlaceKey } from "./parley.js";
 import { placeOf } from "./places.js";
 import type { Cursor } from "./room.js";
 import type { Rooms } from "./rooms.js";
+import { without } from "./records.js";
 import type { Id } from "./types.js";
 
 /**
@@ -39,8 +40,7 @@ export class Ledger {
     const place = placeOf(key);
     if (place.kind === "channel") this.#groups.updateChannel(place.id, change);
     else {
-      const { mentions: _none, ...rest } = change;
-      this.#chats.update(place.id, rest);
+      this.#chats.update(place.id, without(change, "mentions"));
     }
     this.#changes.note(key);
   }

@@ -178,13 +178,12 @@ export class Life {
 
   /** Fetches what was missed, however long it takes; gives up when the sign-in is over. */
   async #catchUp(): Promise<void> {
-    while (!this.#ended) {
-      try {
-        return await this.world.sync.catchUp();
-      } catch {
-        if (this.#ended) return;
-        await new Promise<void>((resolve) => (this.#timer = setTimeout(resolve, afterFault)));
-      }
+    try {
+      await this.world.sync.catchUp();
+    } catch {
+      if (this.#ended) return;
+      await new Promise<void>((resolve) => (this.#timer = setTimeout(resolve, afterFault)));
+      await this.#catchUp();
     }
   }
 

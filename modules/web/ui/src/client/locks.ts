@@ -66,18 +66,18 @@ export class Leases implements Locks {
     } finally {
       clearInterval(renewing);
       this.#held.delete(name);
-      if (this.#keep.get<Lease>(key)?.owner === this.#owner) this.#keep.remove(key);
+      if ((this.#keep.get(key) as Lease | undefined)?.owner === this.#owner) this.#keep.remove(key);
     }
   }
 
   async #acquire(key: string, signal?: AbortSignal): Promise<void> {
     for (;;) {
       signal?.throwIfAborted();
-      const lease = this.#keep.get<Lease>(key);
+      const lease = this.#keep.get(key) as Lease | undefined;
       if (!lease || lease.until < Date.now()) {
         this.#write(key);
         await sleep(settleTime * (1 + Math.random()));
-        const now = this.#keep.get<Lease>(key);
+        const now = this.#keep.get(key) as Lease | undefined;
         if (!now || now.owner === this.#owner) return; // it is ours, or nothing can be kept at all
       } else {
         await sleep(askTime);

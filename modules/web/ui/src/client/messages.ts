@@ -1,6 +1,7 @@
 /** What becomes of messages. They are not changed but replaced. */
 import type { Message } from "./parley.js";
 import type { ChannelMessage, Id, Reaction } from "./types.js";
+import { without } from "./records.js";
 import type { Deleted, Pinned, Reacted } from "./wire.js";
 
 export type Kept = Readonly<ChannelMessage>;
@@ -11,16 +12,14 @@ export function isOfChannel(message: Message): message is Kept {
 
 /** After GROUP_MESSAGE_UPDATED, or as the answer to an edit says. */
 export function edited(old: Kept, told: ChannelMessage): Kept {
-  const { editedAt: _at, mentions: _whom, ...rest } = old;
   return {
-    ...rest, content: told.content, ...(told.editedAt ? { editedAt: told.editedAt } : {}), ...(told.mentions ? { mentions: told.mentions } : {}),
+    ...without(old, "editedAt", "mentions"), content: told.content, ...(told.editedAt ? { editedAt: told.editedAt } : {}), ...(told.mentions ? { mentions: told.mentions } : {}),
   };
 }
 
 /** After GROUP_MESSAGE_DELETED: its place is left, and what it was in a thread. */
 export function deleted(old: Kept, { deletedAt }: Deleted): Kept {
-  const { editedAt: _at, mentions: _whom, reactions: _how, pinnedAt: _pin, pinnedBy: _who, ...rest } = old;
-  return { ...rest, content: "", deletedAt };
+  return { ...without(old, "editedAt", "mentions", "reactions", "pinnedAt", "pinnedBy"), content: "", deletedAt };
 }
 
 /** After GROUP_MESSAGE_REACTION. */
@@ -49,7 +48,7 @@ export function willReact(old: Kept, emoji: string, on: boolean, me: Id): Kept {
 
 /** After GROUP_MESSAGE_PINNED. */
 export function pinned(old: Kept, told: Pinned): Kept {
-  const { pinnedAt: _at, pinnedBy: _by, ...rest } = old;
+  const rest = without(old, "pinnedAt", "pinnedBy");
   return told.pinned ? { ...rest, pinnedAt: told.at, pinnedBy: told.userId } : rest;
 }
 
@@ -69,7 +68,7 @@ export function mentions(message: Message, me: Id): boolean {
 }
 
 function withReactions(old: Kept, reactions: Reaction[]): Kept {
-  const { reactions: _before, ...rest } = old;
+  const rest = without(old, "reactions");
   return reactions.length > 0 ? { ...rest, reactions } : rest;
 }
 

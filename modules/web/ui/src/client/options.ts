@@ -2,6 +2,7 @@ import { io } from "socket.io-client";
 
 import type { SocketMaker } from "./connection.js";
 import { Leases, LocalLocks, webLocks, type Locks, type WebLocks } from "./locks.js";
+import { onPage } from "./page.js";
 import { defaultStorage, Keep, MemoryStorage, watchLocalStorage, type KeyValueStorage, type StorageWatcher } from "./storage.js";
 
 /** What a client may be made with. All of it has defaults that fit a page which the server itself serves. */
@@ -51,8 +52,8 @@ export function environment(options: Options): Environment {
     fetch: options.fetch ?? ((...request) => fetch(...request)),
     io: options.io ?? ((at, made) => (at ? io(at, made) : io(made))),
     onStorage: options.watchStorage ?? watchLocalStorage,
-    onOnline: (listener) => on("online", listener),
-    onLeave: (listener) => on("pagehide", listener),
+    onOnline: (listener) => onPage("online", listener),
+    onLeave: (listener) => onPage("pagehide", listener),
     release: () => leases.release(),
   };
 }
@@ -62,9 +63,4 @@ function locksOf(options: Options, storage: KeyValueStorage, keep: Keep, leases:
   // What is in memory is not shared with anybody.
   if (storage instanceof MemoryStorage && !options.locks) return new LocalLocks();
   return web ? webLocks(web, keep.prefix) : leases;
-}
-
-function on(event: string, listener: () => void): () => void {
-  globalThis.addEventListener?.(event, listener);
-  return () => globalThis.removeEventListener?.(event, listener);
 }

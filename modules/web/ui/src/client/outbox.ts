@@ -5,6 +5,7 @@ import type { Locks } from "./locks.js";
 import type { Pending, Place, PlaceKey } from "./parley.js";
 import { keyOf } from "./places.js";
 import { ownProblem, ProblemError } from "./problem.js";
+import { without } from "./records.js";
 import type { Keep } from "./storage.js";
 import type { Id } from "./types.js";
 
@@ -106,8 +107,7 @@ export class Outbox {
   retry(hash: string): void {
     const entry = this.#entries.get(hash);
     if (entry?.state !== "failed") return;
-    const { problem: _problem, ...rest } = entry;
-    this.#put(hash, { ...rest, state: "waiting", owner: this.#page, order: this.#nextOrder() });
+    this.#put(hash, { ...without(entry, "problem"), state: "waiting", owner: this.#page, order: this.#nextOrder() });
     this.#send(hash);
   }
 
@@ -144,7 +144,7 @@ export class Outbox {
   stored(key: string): void {
     if (!key.startsWith(this.#prefix)) return;
     const hash = key.slice(this.#prefix.length);
-    const kept = this.#o.keep.get<Kept>(key);
+    const kept = this.#o.keep.get(key) as Kept | undefined;
     const entry = this.#entries.get(hash);
     if (kept && entry?.owner === this.#page && kept.owner === this.#page) return; // what we have written ourselves
     if (kept) {
@@ -168,15 +168,16 @@ export class Outbox {
   #adopt(owner: string): void {
     if (owner === this.#page || this.#owners.has(owner)) return;
     this.#owners.add(owner);
-    const take = async (): Promise<void> => {
+    const take = (): Promise<void> => {
       const left = [...this.#entries.values()].filter((e) => e.owner === owner).sort((a, b) => a.order - b.order);
       for (const { hash } of left) {
-        const kept = this.#o.keep.get<Kept>(this.#prefix + hash);
+        const kept = this.#o.keep.get(this.#prefix + hash) as Kept | undefined;
         if (!kept || kept.owner !== owner) continue; // another page was faster
         this.#put(hash, { ...kept, owner: this.#page, ...(kept.state === "accepted" ? { state: "waiting" as const } : {}) });
         if (kept.state !== "failed") this.#send(hash);
       }
       this.#owners.delete(owner);
+      return Promise.resolve();
     };
     void this.#o.locks.hold(lockOf(owner), take, this.#life.signal).catch(() => undefined); // ended first
   }
@@ -236,8 +237,7 @@ export class Outbox {
 
   #show(hash: string, kept: Kept): void {
     clearTimeout(this.#entries.get(hash)?.timer);
-    const { owner: _owner, order: _order, ...shown } = kept;
-    this.#entries.set(hash, { ...kept, hash, pending: { hash, ...shown } });
+    this.#entries.set(hash, { ...kept, hash, pending: { hash, ...without(kept, "owner", "order") } });
     this.#changed(keyOf(kept.place));
   }
 

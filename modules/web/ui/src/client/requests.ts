@@ -8,8 +8,8 @@ const firstPage = "?limit=200";
 /** The API as functions, by requests. Reading, and what may be done twice, is repeated until there is an answer. */
 export function requests(http: Http): Api {
   const get = <T>(path: string): Promise<T> => http.ask<T>("GET", path);
-  const put = (path: string): Promise<void> => http.ask<void>("PUT", path);
-  const remove = (path: string): Promise<void> => http.ask<void>("DELETE", path);
+  const put = (path: string): Promise<void> => http.ask("PUT", path);
+  const remove = (path: string): Promise<void> => http.ask("DELETE", path);
   const patch = <T>(path: string, body: unknown): Promise<T> => http.ask<T>("PATCH", path, { body });
   const post = <T>(path: string, body?: unknown): Promise<T> => http.once<T>("POST", path, body === undefined ? {} : { body });
 

@@ -58,7 +58,7 @@ export class Session implements Authority {
 
   /** Goes on with the sign-in that is kept, if there is one; also when another tab has changed it. */
   resume(): void {
-    const kept = this.#keep.get<Kept>(key);
+    const kept = this.#keep.get(key) as Kept | undefined;
     if (kept?.user.id === this.me?.id) return;
     if (this.me) this.#end();
     if (!kept) return;
@@ -90,7 +90,7 @@ export class Session implements Authority {
 
   /** Takes over what the user is called now. */
   rename(user: User): void {
-    const kept = this.#keep.get<Kept>(key);
+    const kept = this.#keep.get(key) as Kept | undefined;
     if (kept?.user.id === user.id) this.#keep.set(key, { ...kept, user });
     if (this.me?.id !== user.id) return;
     this.me = user;
@@ -126,7 +126,7 @@ export class Session implements Authority {
   async #refresh(): Promise<void> {
     let used: string | undefined;
     const body = (): { refreshToken: string } => {
-      const kept = this.#keep.get<Kept>(key);
+      const kept = this.#keep.get(key) as Kept | undefined;
       if (!kept || kept.user.id !== this.me?.id) throw signedOut();
       used = kept.refreshToken;
       return { refreshToken: used };
@@ -137,7 +137,7 @@ export class Session implements Authority {
       this.#take(told);
     } catch (error) {
       if (!(error instanceof ProblemError) || ![401, 403].includes(error.status)) throw error;
-      const kept = this.#keep.get<Kept>(key);
+      const kept = this.#keep.get(key) as Kept | undefined;
       if (kept && kept.refreshToken !== used && kept.user.id === this.me?.id) return this.#refresh(); // somebody else has got a newer one
       if (kept?.refreshToken === used) this.#keep.remove(key);
       if (this.me) this.#end(error);

@@ -1,3 +1,5 @@
+import { onPage } from "./page.js";
+
 /** What is needed of a Web Storage, such as localStorage. */
 export interface KeyValueStorage {
   readonly length: number;
@@ -47,11 +49,7 @@ export function defaultStorage(): KeyValueStorage {
 }
 
 /** Tells what other tabs change in localStorage. */
-export const watchLocalStorage: StorageWatcher = (listener) => {
-  const heard = (event: StorageEvent): void => listener(event.key);
-  globalThis.addEventListener?.("storage", heard);
-  return () => globalThis.removeEventListener?.("storage", heard);
-};
+export const watchLocalStorage: StorageWatcher = (listener) => onPage("storage", (event) => listener(event.key));
 
 /** Values as JSON under keys with a prefix. A storage that is full or broken keeps nothing, which is no error: the program goes on without. */
 export class Keep {
@@ -63,10 +61,10 @@ export class Keep {
     this.prefix = prefix;
   }
 
-  get<T>(key: string): T | undefined {
+  get(key: string): unknown {
     try {
       const text = this.#storage.getItem(this.prefix + key);
-      return text === null ? undefined : (JSON.parse(text) as T);
+      return text === null ? undefined : JSON.parse(text);
     } catch {
       return undefined;
     }

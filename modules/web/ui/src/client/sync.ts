@@ -125,13 +125,15 @@ export class Sync {
 
 /** Requests for what was missed in places, each for as many as the server takes. */
 function requests(positions: ReadonlyMap<PlaceKey, number>): SyncRequest[] {
-  const all: { channels: Record<string, number>; direct: Record<string, number>; more: boolean }[] = [];
-  let n = 0;
-  for (const [key, seq] of positions) {
-    if (n++ % mostPlaces === 0) all.push({ channels: {}, direct: {}, more: true });
-    const place = placeOf(key);
-    const request = all.at(-1)!;
-    request[place.kind === "channel" ? "channels" : "direct"][place.id] = seq;
+  const all: SyncRequest[] = [];
+  const entries = [...positions];
+  for (let i = 0; i < entries.length; i += mostPlaces) {
+    const request = { channels: {} as Record<string, number>, direct: {} as Record<string, number>, more: true };
+    for (const [key, seq] of entries.slice(i, i + mostPlaces)) {
+      const place = placeOf(key);
+      request[place.kind === "channel" ? "channels" : "direct"][place.id] = seq;
+    }
+    all.push(request);
   }
   return all;
 }

@@ -41,12 +41,13 @@ export class Users {
     const waiting = new Set<Promise<void>>();
     for (const id of ids) {
       if (this.#users.has(id) || (this.#absent.get(id) ?? 0) > Date.now()) continue;
-      if (!this.#loading.has(id)) {
+      let loading = this.#loading.get(id);
+      if (!loading) {
         this.#wanted.push(id);
-        this.#batch ??= Promise.resolve().then(() => this.#fetch());
-        this.#loading.set(id, this.#batch);
+        loading = this.#batch ??= Promise.resolve().then(() => this.#fetch());
+        this.#loading.set(id, loading);
       }
-      waiting.add(this.#loading.get(id)!);
+      waiting.add(loading);
     }
     await Promise.all(waiting);
   }

@@ -17,7 +17,7 @@ test("a fake shows what it is told to, and tells of it", () => {
 });
 
 test("a fake records calls, and fails once if it is to", async () => {
-  const parley = fakeParley({ api: { findUsers: async () => [...theUsers] } });
+  const parley = fakeParley({ api: { findUsers: () => Promise.resolve([...theUsers]) } });
   parley.failNext("signIn", { code: "invalid_credentials", status: 401, detail: "Wrong." });
 
   await expect(parley.signIn("ann", "x")).rejects.toMatchObject({ code: "invalid_credentials", status: 401, message: "Wrong." });

@@ -6,7 +6,9 @@ import type {
 import { ProblemError } from "../problem.js";
 import type { Chat, Group, Id, Member, Presence, ServerInfo, User } from "../types.js";
 
-import { conversationOf, fakeMessages, fakeServer, keyOf, theChats, theGroups, theUsers } from "./people.js";
+import { keyOf, placeOf } from "../places.js";
+
+import { conversationOf, fakeMessages, fakeServer, theChats, theGroups, theUsers } from "./people.js";
 
 /** What a fake begins with. What is left out, people.ts says. */
 export interface FakeState {
@@ -95,7 +97,7 @@ class Fake implements FakeParley {
     this.#presences = new Map((state.presences ?? []).map((p) => [p.userId, p]));
     this.#typing = new Map(Object.entries(state.typing ?? {}).map(([id, users]) => [Number(id), users]));
     for (const [key, told] of Object.entries(state.conversations ?? fakeMessages())) {
-      const empty = conversationOf(placeOf(key));
+      const empty = conversationOf(placeOf(key as PlaceKey));
       this.#conversations.set(empty.key, { ...empty, ...told });
     }
     this.api = this.#recordingApi(state.api ?? {});
@@ -296,11 +298,11 @@ class Fake implements FakeParley {
     void this.#record("setAway", [away]);
   }
 
-  async #record(name: string, args: readonly unknown[]): Promise<void> {
+  #record(name: string, args: readonly unknown[]): Promise<void> {
     this.calls.push({ name, args });
     const failure = this.#failures.get(name);
     this.#failures.delete(name);
-    if (failure) throw failure;
+    return failure ? Promise.reject(failure) : Promise.resolve();
   }
 
   #recorded(name: string): (...args: unknown[]) => Promise<void> {
@@ -326,7 +328,3 @@ const nothing: Record<string, unknown> = {
   messages: { messages: [], hasMore: false }, mentions: { messages: [], hasMore: false }, personalMessages: { messages: [], hasMore: false },
   search: { results: [] },
 };
-
-function placeOf(key: string): Place {
-  return { kind: key.startsWith("c") ? "channel" : "direct", id: Number(key.slice(1)) };
-}

@@ -1,5 +1,6 @@
 /** Who and what there is in the world of tests: Ann, Ben, Cleo and Dan, who share two groups. */
 import type { Conversation, Place, PlaceKey } from "../parley.js";
+import { keyOf } from "../places.js";
 import type { ChannelMessage, Chat, Group, Id, OpenChannel, PersonalMessage, ServerInfo, Time, User } from "../types.js";
 
 /** A moment of the day of all tests, minutes after 09:00. */
@@ -81,9 +82,4 @@ export function conversationOf(place: Place): Conversation {
     key: keyOf(place), place, segment: { messages: [], hasOlder: false, hasNewer: false }, pending: [],
     lastSeq: 0, readSeq: 0, unread: 0, mentions: 0, loaded: false, receipts: new Map(), counts: {},
   };
-}
-
-/** The key under which a place is known. */
-export function keyOf(place: Place): PlaceKey {
-  return place.kind === "channel" ? `c${place.id}` : `d${place.id}`;
 }
