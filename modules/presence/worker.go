@@ -2,14 +2,12 @@ package presence
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 
 	"parley/app/bus"
 	"parley/app/event"
 	"parley/app/registry"
-	"parley/app/store"
 )
 
 // WorkerBus is what the worker needs of the bus.
@@ -85,9 +83,9 @@ func (w *Worker) Work(ctx context.Context, batch []bus.Message) error {
 		}
 	}
 	if err := w.answer(ctx, asks, wishes); err != nil {
-		return transient(err)
+		return err
 	}
-	return transient(w.note(ctx, seen))
+	return w.note(ctx, seen)
 }
 
 // note notes when users were last seen.
@@ -137,12 +135,4 @@ func (w *Worker) answer(ctx context.Context, asks []event.PresenceAsk, wishes []
 func (w *Worker) GaveUp(_ context.Context, msg bus.Message, cause error) error {
 	w.log.Error("a request about presence could not be handled", "type", msg.Type, "error", cause)
 	return nil
-}
-
-// transient marks errors that are no fault of the requests.
-func transient(err error) error {
-	if errors.Is(err, store.ErrUnavailable) || errors.Is(err, bus.ErrUnavailable) {
-		return fmt.Errorf("%w: %w", bus.ErrTransient, err)
-	}
-	return err
 }

@@ -3,7 +3,6 @@ package subscription
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -11,7 +10,6 @@ import (
 	"parley/app/bus"
 	"parley/app/event"
 	"parley/app/registry"
-	"parley/app/store"
 )
 
 // WorkerBus is what the worker needs of the bus.
@@ -77,11 +75,11 @@ func (w *Worker) Work(ctx context.Context, batch []bus.Message) error {
 		users, servers = append(users, r.Users()...), append(servers, r.ServerID)
 	}
 	if err := w.store.Register(ctx, unique(servers)); err != nil {
-		return transient(err)
+		return err
 	}
 	found, groups, err := w.store.Snapshots(ctx, unique(users))
 	if err != nil {
-		return transient(err)
+		return err
 	}
 	answers := make([]bus.Message, 0, len(requests))
 	for _, r := range requests {
@@ -94,7 +92,7 @@ func (w *Worker) Work(ctx context.Context, batch []bus.Message) error {
 		answers = append(answers, msg)
 		w.metrics.snapshots.Add(float64(len(r.Also) + 1))
 	}
-	return transient(w.bus.Publish(ctx, answers...))
+	return w.bus.Publish(ctx, answers...)
 }
 
 // answer picks what was asked for, with each group once.
@@ -122,12 +120,4 @@ func unique[T cmp.Ordered](all []T) []T {
 func (w *Worker) GaveUp(_ context.Context, msg bus.Message, cause error) error {
 	w.log.Error("a subscription request could not be answered", "body", string(msg.Body), "error", cause)
 	return nil
-}
-
-// transient marks errors that are no fault of the requests.
-func transient(err error) error {
-	if errors.Is(err, store.ErrUnavailable) || errors.Is(err, bus.ErrUnavailable) {
-		return fmt.Errorf("%w: %w", bus.ErrTransient, err)
-	}
-	return err
 }
