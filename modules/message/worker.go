@@ -8,6 +8,7 @@ import (
 
 	"parley/app/bus"
 	"parley/app/event"
+	"parley/app/promise"
 	"parley/app/registry"
 )
 
@@ -188,6 +189,6 @@ func (w *Worker) lament(ctx context.Context, msg bus.Message) ([]bus.Message, er
 	if err != nil {
 		return nil, nil //nolint:nilerr // see above
 	}
-	failed, err := failure(s, ErrNotKept)
+	failed, err := failure(s, promise.ErrNotKept)
 	return []bus.Message{failed}, err
 }
