@@ -3,63 +3,36 @@ package subscription
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"log/slog"
 	"slices"
 
 	"parley/app/bus"
 	"parley/app/event"
-	"parley/app/registry"
 )
 
 // WorkerBus is what the worker needs of the bus.
 type WorkerBus interface {
-	Declare(ctx context.Context, queues ...bus.Queue) error
-	Consume(ctx context.Context, q bus.Queue, w bus.Worker) error
+	bus.Consumes
 	Publish(ctx context.Context, msgs ...bus.Message) error
 }
 
 // Worker answers the socket servers' requests for snapshots.
 type Worker struct {
+	*bus.Consumer
+
 	store      *Store
 	bus        WorkerBus
 	partitions int
 	metrics    *WorkerMetrics
 	log        *slog.Logger
-	host       registry.Host
 }
 
 // NewWorker makes the component "subscription.worker". Socket servers learn from it how many partitions there are.
 func NewWorker(s *Store, b WorkerBus, partitions int, m *WorkerMetrics, log *slog.Logger) *Worker {
-	return &Worker{store: s, bus: b, partitions: partitions, metrics: m, log: log.With("component", "subscription.worker")}
+	w := &Worker{store: s, bus: b, partitions: partitions, metrics: m, log: log.With("component", "subscription.worker")}
+	w.Consumer = bus.NewConsumer("subscription.worker", b, queue, w)
+	return w
 }
-
-// Name implements registry.Module.
-func (w *Worker) Name() string { return "subscription.worker" }
-
-// Roles implements registry.Module.
-func (w *Worker) Roles() []registry.Role { return []registry.Role{registry.Worker} }
-
-// Needs implements registry.Module.
-func (w *Worker) Needs() []string { return []string{"store", "bus"} }
-
-// Init implements registry.Module.
-func (w *Worker) Init(h registry.Host) error {
-	w.host = h
-	return nil
-}
-
-// Start begins to consume requests.
-func (w *Worker) Start(ctx context.Context) error {
-	if err := w.bus.Declare(ctx, queue); err != nil {
-		return fmt.Errorf("declare the queue of subscription requests: %w", err)
-	}
-	w.host.Go("consume", func(ctx context.Context) error { return w.bus.Consume(ctx, queue, w) })
-	return nil
-}
-
-// Stop implements registry.Module; consuming ends with the host's context.
-func (w *Worker) Stop(context.Context) error { return nil }
 
 // Work implements bus.Worker: it answers all requests of the batch with one look at the database.
 func (w *Worker) Work(ctx context.Context, batch []bus.Message) error {
