@@ -19,6 +19,7 @@ import (
 	"parley/app/outbox"
 	"parley/app/partition"
 	"parley/app/problem"
+	"parley/app/promise"
 	"parley/app/reference"
 	"parley/app/registry"
 	"parley/app/socket"
@@ -138,19 +139,24 @@ func (s *server) apis() []registry.Module {
 	return []registry.Module{
 		user.NewAPI(users, s.web),
 		group.NewAPI(groups, s.web),
-		message.NewAPI(s.web.API(), groups, reader, editor, threads, s.bus, limits, message.NewAPIMetrics(s.metrics), s.log),
+		message.NewAPI(s.web.API(), groups, reader, editor, threads, s.bus, s.promises(promise.Message), limits),
 		reaction.NewAPI(s.web.API(), groups, reactions),
 		mention.NewAPI(s.web.API(), mentions, reader),
 		pin.NewAPI(s.web.API(), groups, pins, reader),
 		receipt.NewAPI(s.web.API(), groups, receipt.NewStore(s.store, s.cfg.Message.EagerRecipients), s.bus, s.cfg.Message.Partitions, s.receipts, s.log),
-		direct.NewAPI(s.web.API(), s.chats(nil), s.bus, direct.Options{
+		direct.NewAPI(s.web.API(), s.chats(nil), s.bus, s.promises(promise.PersonalMessage), direct.Options{
 			Validate:   func(content, hash string) error { return message.Validate(content, hash, s.cfg.Message.MaxLength) },
 			Anyone:     s.cfg.Direct.Anyone,
 			Partitions: s.cfg.Message.Partitions,
-		}, direct.NewAPIMetrics(s.metrics), s.log),
+		}),
 		catchup.NewAPI(s.web.API(), catchup.New(catchup.NewStore(s.store), syncGroups{groups}, syncDirect{s.chats(nil)}, reader)),
 		search.NewAPI(s.web.API(), search.NewStore(s.store), reader, s.cfg.Limits.Enabled, search.NewAPIMetrics(s.metrics)),
 	}
+}
+
+// promises stand behind the 202 of one kind of message.
+func (s *server) promises(k promise.Kind) *promise.Sender {
+	return promise.New(s.bus, promise.NewMetrics(s.metrics, k), s.log)
 }
 
 // page mounts the built-in page and the documents of the API, where they find the API that they are about.

@@ -22,7 +22,7 @@ var (
 	// ErrUnavailable means that the bus cannot promise anything now: the broker is away, blocks
 	// publishers or refused the message, or the bus has not started or has been stopped. The message may or
 	// may not have been taken; sending it again is the caller's business.
-	ErrUnavailable = errors.New("message bus unavailable")
+	ErrUnavailable = fmt.Errorf("message bus unavailable: %w", ErrTransient)
 	// ErrFull means that as many messages wait as the queue's MaxLength allows. The message was not taken; there will
 	// be room once the consumers have caught up. It is an ErrUnavailable, too.
 	ErrFull = fmt.Errorf("%w: too many messages wait in the queue", ErrUnavailable)
@@ -31,7 +31,8 @@ var (
 	// ErrDeadLettered means that a consumer gave up on the message (in-process bus only, whose Send
 	// waits for the consumer).
 	ErrDeadLettered = errors.New("message was dead-lettered")
-	// ErrTransient is wrapped by Worker errors that are no fault of the messages.
+	// ErrTransient is wrapped by errors that are no fault of the messages, and that end by themselves: ErrUnavailable, and those
+	// of other services that a Worker depends on.
 	ErrTransient = errors.New("temporary failure")
 )
 
@@ -83,7 +84,7 @@ func (q Queue) Validate() error {
 type Worker interface {
 	// Work handles a batch, in order, without changing it. Nil acknowledges all of it. An error
 	// acknowledges none: the same messages are handed over again, in the same order, before any later
-	// one. An error that wraps ErrTransient or ErrUnavailable says that the messages are not to blame
+	// one. An error that wraps ErrTransient, as ErrUnavailable does, says that the messages are not to blame
 	// (the database is away): the batch is retried with backoff for as long as it takes. Any other
 	// error, and a panic, counts as a failed try: the messages then go one by one, see Attempts.
 	//

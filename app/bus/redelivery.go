@@ -125,7 +125,7 @@ func (r *Redelivery) try(ctx context.Context, stop <-chan struct{}, batch []Mess
 		if ctx.Err() != nil {
 			return errStopped // and whatever err is, the end of ctx may have caused it
 		}
-		transient := errors.Is(err, ErrTransient) || errors.Is(err, ErrUnavailable)
+		transient := errors.Is(err, ErrTransient)
 		if !transient {
 			if failed++; failed == attempts {
 				return err

@@ -16,6 +16,8 @@ import (
 	"gorm.io/gorm"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"parley/app/bus"
 )
 
 var (
@@ -27,8 +29,8 @@ var (
 	ErrReference = errors.New("refers to a row that does not exist")
 	// ErrUnavailable means that the database cannot be used now: it is away, starting, shutting down, overloaded, or did
 	// not answer in time. After a Write, it may also mean that nobody knows whether the transaction was
-	// committed; so what is written must be safe to repeat.
-	ErrUnavailable = errors.New("database unavailable")
+	// committed; so what is written must be safe to repeat. It is a bus.ErrTransient: a worker waits, and goes on by itself.
+	ErrUnavailable = fmt.Errorf("database unavailable: %w", bus.ErrTransient)
 	// ErrSchemaBehind means that migrations have not been applied.
 	ErrSchemaBehind = errors.New("the database schema is behind this version of Parley")
 )

@@ -93,7 +93,7 @@ func (s *Store) sql() statements {
 
 // delivered reads how far the user's devices have got the channels.
 func (s *Store) delivered(ctx context.Context, userID int64, list []*asked) error {
-	return s.each(ctx, s.sql().delivered, list, func(of map[int64]*asked, scan scanner) error {
+	return s.each(ctx, s.sql().delivered, list, func(of map[int64]*asked, scan store.Scanner) error {
 		var id, seq int64
 		if err := scan(&id, &seq); err != nil {
 			return err
@@ -105,7 +105,7 @@ func (s *Store) delivered(ctx context.Context, userID int64, list []*asked) erro
 
 // changed finds at most most changed messages of each channel. The last one is there to say that there are more than are told.
 func (s *Store) changed(ctx context.Context, list []*asked, most int) error {
-	return s.each(ctx, s.sql().changed, list, func(of map[int64]*asked, scan scanner) error {
+	return s.each(ctx, s.sql().changed, list, func(of map[int64]*asked, scan store.Scanner) error {
 		var (
 			id, thread int64
 			p          position
@@ -127,7 +127,7 @@ func (s *Store) changed(ctx context.Context, list []*asked, most int) error {
 
 // missed finds the messages of each channel up to where they are told.
 func (s *Store) missed(ctx context.Context, list []*asked) error {
-	return s.each(ctx, s.sql().missed, list, func(of map[int64]*asked, scan scanner) error {
+	return s.each(ctx, s.sql().missed, list, func(of map[int64]*asked, scan store.Scanner) error {
 		var id, message, thread int64
 		if err := scan(&id, &message, &thread); err != nil {
 			return err
@@ -138,11 +138,8 @@ func (s *Store) missed(ctx context.Context, list []*asked) error {
 	})
 }
 
-// scanner reads the columns of a row.
-type scanner func(columns ...any) error
-
 // each runs a statement that takes a list of channels, and then more, and hands each row to use.
-func (s *Store) each(ctx context.Context, sql string, list []*asked, use func(of map[int64]*asked, scan scanner) error, more ...any) error {
+func (s *Store) each(ctx context.Context, sql string, list []*asked, use func(of map[int64]*asked, scan store.Scanner) error, more ...any) error {
 	if len(list) == 0 {
 		return nil
 	}

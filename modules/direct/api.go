@@ -2,17 +2,15 @@ package direct
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
-	"parley/app/bus"
 	"parley/app/event"
 	"parley/app/problem"
+	"parley/app/promise"
 	"parley/app/registry"
 	"parley/app/store"
 	"parley/app/web"
@@ -23,11 +21,9 @@ type API struct {
 	routes    *echo.Group
 	store     *Store
 	standings *store.Loader[direction, standing]
-	bus       Sender
+	promise   *promise.Sender
 	reporter  *Reporter
 	options   Options
-	metrics   *APIMetrics
-	log       *slog.Logger
 }
 
 // Options configure the API.
@@ -40,10 +36,10 @@ type Options struct {
 }
 
 // NewAPI makes the component, which attaches its routes to those for signed-in users.
-func NewAPI(routes *echo.Group, s *Store, b Sender, o Options, m *APIMetrics, log *slog.Logger) *API {
+func NewAPI(routes *echo.Group, s *Store, b Sender, p *promise.Sender, o Options) *API {
 	return &API{
-		routes: routes, store: s, standings: store.NewLoader(s.standings), bus: b, reporter: NewReporter(b, func() int { return o.Partitions }),
-		options: o, metrics: m, log: log.With("component", "direct.api"),
+		routes: routes, store: s, standings: store.NewLoader(s.standings), promise: p, reporter: NewReporter(b, func() int { return o.Partitions }),
+		options: o,
 	}
 }
 
@@ -81,9 +77,6 @@ type promised struct {
 	AcceptedAt event.Time `json:"acceptedAt"`
 }
 
-// acceptTimeout is how long somebody waits for the promise that a message or a receipt is kept.
-const acceptTimeout = 10 * time.Second
-
 // send accepts a message. 202 means that the bus has it on disk.
 func (a *API) send(c echo.Context) error {
 	me := web.UserID(c)
@@ -116,30 +109,10 @@ func (a *API) send(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if p := a.promise(c.Request().Context(), msg); p != nil {
-		a.metrics.notAccepted.WithLabelValues(p.Code).Inc()
+	if p := a.promise.Send(c.Request().Context(), msg); p != nil {
 		return p
 	}
-	a.metrics.acceptedTotal.Inc()
 	return c.JSON(http.StatusAccepted, promised{body.Hash, other, accepted})
-}
-
-// promise returns nil once the message cannot get lost any more.
-func (a *API) promise(ctx context.Context, msg bus.Message) *problem.Problem {
-	ctx, cancel := context.WithTimeout(ctx, acceptTimeout)
-	defer cancel()
-	err := a.bus.Send(ctx, msg)
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, bus.ErrDeadLettered):
-		return ErrNotKept.WithCause(err)
-	case errors.Is(err, bus.ErrFull): // the bus has logged it, once
-		return ErrOverloaded.WithCause(err)
-	default: // not routed, not confirmed, or not in time
-		a.log.Warn("a personal message was not accepted", "key", msg.Key, "error", err)
-		return ErrNotAccepted.WithCause(err)
-	}
 }
 
 // Sizes of pages.
@@ -204,7 +177,7 @@ func (a *API) read(c echo.Context) error {
 	if body.Seq < 0 || body.Seq > web.MaxID {
 		return problem.Invalid.WithFields(problem.Field{Field: "seq", Message: "must be a whole number, not negative"})
 	}
-	ctx, cancel := context.WithTimeout(c.Request().Context(), acceptTimeout)
+	ctx, cancel := context.WithTimeout(c.Request().Context(), promise.Timeout)
 	defer cancel()
 	seq, err := a.store.Reach(ctx, me, other, body.Seq)
 	if err != nil {

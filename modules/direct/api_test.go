@@ -16,6 +16,7 @@ import (
 	"parley/app/bus"
 	"parley/app/event"
 	"parley/app/problem"
+	"parley/app/promise"
 	"parley/app/store"
 	"parley/app/store/storetest"
 	"parley/app/web"
@@ -50,7 +51,8 @@ func newDesk(t *testing.T, db *store.Store) *desk {
 		d.sent = append(d.sent, msg)
 		return d.away
 	})
-	api := NewAPI(d.server.API(), d.store, b, Options{Validate: short, Partitions: 4}, NewAPIMetrics(nil), slog.New(slog.DiscardHandler))
+	api := NewAPI(d.server.API(), d.store, b, promise.New(b, promise.NewMetrics(nil, promise.PersonalMessage), slog.New(slog.DiscardHandler)),
+		Options{Validate: short, Partitions: 4})
 	require.NoError(t, api.Init(nil))
 	require.NoError(t, api.Start(t.Context()))
 	t.Cleanup(func() { require.NoError(t, api.Stop(context.Background())) })

@@ -1,6 +1,9 @@
 package direct
 
-import "parley/app/event"
+import (
+	"parley/app/event"
+	"parley/app/store"
+)
 
 // chat is a row of direct_chats.
 type chat struct {
@@ -28,7 +31,7 @@ func (c *chat) side(user int64) *side {
 }
 
 // scan reads chatColumns, and what follows them into more.
-func (c *chat) scan(scan scanner, more ...any) error {
+func (c *chat) scan(scan store.Scanner, more ...any) error {
 	l, h := &c.lowSide, &c.highSide
 	return scan(append([]any{
 		&c.id, &c.low, &c.high, &c.last, &c.message,
@@ -85,7 +88,7 @@ type row struct {
 }
 
 // scan reads messageColumns, and what comes before them into first.
-func (r *row) scan(scan scanner, first ...any) error {
+func (r *row) scan(scan store.Scanner, first ...any) error {
 	return scan(append(first, &r.id, &r.chat, &r.seq, &r.sender, &r.hash, &r.content, &r.at)...)
 }
 

@@ -9,7 +9,6 @@ package direct
 
 import (
 	"net/http"
-	"time"
 
 	"parley/app/event"
 	"parley/app/problem"
@@ -29,18 +28,7 @@ var (
 			WithDetail("Unblock this person to write to each other again.")
 	// ErrChatNotFound is a chat in which nothing was ever said.
 	ErrChatNotFound = problem.New(http.StatusNotFound, "chat_not_found", "You have no chat with this person.")
-	// ErrNotKept is a message that could not be stored for a reason that trying again does not change.
-	ErrNotKept = problem.New(http.StatusInternalServerError, "not_kept", "The message could not be kept.")
-	// ErrNotAccepted means that the message was not promised to be kept. Sending it again with the same hash is safe.
-	ErrNotAccepted = problem.Unavailable.WithDetail("The message was not accepted. Send it again with the same hash.")
-	// ErrOverloaded means that too many accepted messages wait for a worker already. This one was not accepted.
-	ErrOverloaded = problem.New(http.StatusServiceUnavailable, "overloaded", "Too many messages are waiting.").
-			WithDetail("The message was not accepted. Wait a little, then send it again with the same hash.").
-			WithRetryAfter(overloadPause)
 )
-
-// overloadPause is when to try again after ErrOverloaded.
-const overloadPause = 3 * time.Second
 
 // What a receipt says of messages.
 const (

@@ -65,24 +65,3 @@ func (m *WorkerMetrics) kept(b *batch, took time.Duration) {
 	m.persisted.Add(float64(len(b.fresh)))
 	m.repeated.Add(float64(len(b.sends) - len(b.fresh) - refused))
 }
-
-// APIMetrics count what the API accepts.
-type APIMetrics struct {
-	acceptedTotal prometheus.Counter
-	notAccepted   *prometheus.CounterVec
-}
-
-// NewAPIMetrics registers the metrics with r; nil counts without telling anyone.
-func NewAPIMetrics(r prometheus.Registerer) *APIMetrics {
-	with := promauto.With(r)
-	return &APIMetrics{
-		acceptedTotal: with.NewCounter(prometheus.CounterOpts{
-			Name: "parley_personal_messages_accepted_total",
-			Help: "Personal messages that were promised to be kept (202).",
-		}),
-		notAccepted: with.NewCounterVec(prometheus.CounterOpts{
-			Name: "parley_personal_messages_not_accepted_total",
-			Help: "Valid personal messages that could not be promised to be kept, by problem code.",
-		}, []string{"reason"}),
-	}
-}

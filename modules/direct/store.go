@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"encoding/json"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"maps"
@@ -136,7 +136,7 @@ type pairJSON struct {
 // cannot wait for each other.
 func (s *Store) lock(tx *gorm.DB, pairs []pair) (map[pair]*chat, error) {
 	chats := make(map[pair]*chat, len(pairs))
-	return chats, each(tx, s.sql.lock, []any{pairList(pairs)}, func(scan scanner) error {
+	return chats, store.Each(tx, s.sql.lock, []any{pairList(pairs)}, func(scan store.Scanner) error {
 		var (
 			c        chat
 			settings sql.NullString
@@ -178,7 +178,7 @@ func (b *batch) look(tx *gorm.DB) error {
 	if len(questions) == 0 {
 		return nil
 	}
-	return each(tx, b.sql.look, []any{questions}, func(scan scanner) error {
+	return store.Each(tx, b.sql.look, []any{questions}, func(scan store.Scanner) error {
 		var (
 			i int
 			r row
@@ -235,7 +235,7 @@ func (s *Store) relate(tx *gorm.DB, directions []direction) (map[direction]stand
 		entries = append(entries, entry{d.from, d.to})
 	}
 	standings := make(map[direction]standing, len(directions))
-	return standings, each(tx, s.sql.relate, []any{entries}, func(scan scanner) error {
+	return standings, store.Each(tx, s.sql.relate, []any{entries}, func(scan store.Scanner) error {
 		var (
 			d direction
 			t standing
@@ -260,7 +260,7 @@ func (b *batch) create(tx *gorm.DB) error {
 		return nil
 	}
 	missing, made := pairList(pairs), 0
-	err := each(tx, b.sql.create, []any{missing, time.Now().UnixMilli()}, func(scan scanner) error {
+	err := store.Each(tx, b.sql.create, []any{missing, time.Now().UnixMilli()}, func(scan store.Scanner) error {
 		c := &chat{}
 		if err := scan(&c.id, &c.low, &c.high); err != nil {
 			return err
@@ -312,7 +312,7 @@ func (b *batch) write(tx *gorm.DB) error {
 		at[place{m.ChatID, m.Seq}] = i
 		changed[m.ChatID] = b.chat(i)
 	}
-	err := each(tx, b.sql.insert, []any{entries}, func(scan scanner) error {
+	err := store.Each(tx, b.sql.insert, []any{entries}, func(scan store.Scanner) error {
 		var (
 			p  place
 			id int64
@@ -344,40 +344,5 @@ func (b *batch) chat(i int) *chat { return b.chats[pairOf(b.sends[i].SenderID, b
 // list is a parameter: it goes into a statement as JSON.
 type list[T any] []T
 
-func (l list[T]) encode() (string, error) {
-	data, err := json.Marshal(l)
-	if err != nil {
-		return "", fmt.Errorf("encode a list: %w", err)
-	}
-	return string(data), nil
-}
-
-// encoder is any list.
-type encoder interface{ encode() (string, error) }
-
-// scanner reads the columns of a row.
-type scanner func(columns ...any) error
-
-// each runs a query, whose lists become JSON, and hands its rows to use.
-func each(tx *gorm.DB, query string, args []any, use func(scanner) error) error {
-	for i, arg := range args {
-		if l, ok := arg.(encoder); ok {
-			data, err := l.encode()
-			if err != nil {
-				return err
-			}
-			args[i] = data
-		}
-	}
-	rows, err := tx.Raw(query, args...).Rows()
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		if err := use(rows.Scan); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
-}
+// Value implements driver.Valuer.
+func (l list[T]) Value() (driver.Value, error) { return store.JSON(l) }

@@ -44,10 +44,10 @@ func (s *Store) Unblock(ctx context.Context, userID, otherID int64) error {
 // Blocks lists whom a user has blocked, at most limit of those whose ids follow after, and whether there are more.
 func (s *Store) Blocks(ctx context.Context, userID, after int64, limit int) ([]Block, bool, error) {
 	blocks := make([]Block, 0, limit+1)
-	err := each(s.db.Read(ctx), `
+	err := store.Each(s.db.Read(ctx), `
 		SELECT u.id, u.username, u.display_name, u.created_at, b.created_at FROM user_blocks b JOIN users u ON u.id = b.blocked_id
 		WHERE b.user_id = ? AND b.blocked_id > ? ORDER BY b.blocked_id LIMIT ?`, []any{userID, after, limit + 1},
-		func(scan scanner) error {
+		func(scan store.Scanner) error {
 			var (
 				b        Block
 				user, at int64

@@ -43,8 +43,8 @@ func (s *Store) Page(ctx context.Context, userID, otherID int64, r Range) ([]eve
 		order = "m.seq DESC"
 	}
 	messages := make([]event.PersonalMessage, 0, r.Limit+1)
-	err = each(s.db.Read(ctx), "SELECT "+messageColumns+" FROM direct_messages m WHERE m.chat_id = ? AND m.seq > ? AND m.seq < ? ORDER BY "+order+" LIMIT ?",
-		[]any{c.id, r.After, before, r.Limit + 1}, func(scan scanner) error {
+	err = store.Each(s.db.Read(ctx), "SELECT "+messageColumns+" FROM direct_messages m WHERE m.chat_id = ? AND m.seq > ? AND m.seq < ? ORDER BY "+order+" LIMIT ?",
+		[]any{c.id, r.After, before, r.Limit + 1}, func(scan store.Scanner) error {
 			var m row
 			if err := m.scan(scan); err != nil {
 				return err
@@ -110,7 +110,7 @@ func (s *Store) With(ctx context.Context, userID int64, others []int64) ([]Chat,
 // list reads what a statement that lists chats finds.
 func (s *Store) list(ctx context.Context, userID int64, sql string, args ...any) ([]Chat, error) {
 	chats := []Chat{}
-	err := each(s.db.Read(ctx), sql, args, func(scan scanner) error {
+	err := store.Each(s.db.Read(ctx), sql, args, func(scan store.Scanner) error {
 		var (
 			c       chat
 			m       row
@@ -159,7 +159,7 @@ func (s *Store) Missed(ctx context.Context, userID int64, after map[int64]int64,
 		entries = append(entries, entry{p.low, p.high, seq, seq + int64(limit)})
 	}
 	var missed []Missed
-	err := each(s.db.Read(ctx), s.sql.missed, []any{entries}, func(scan scanner) error {
+	err := store.Each(s.db.Read(ctx), s.sql.missed, []any{entries}, func(scan store.Scanner) error {
 		var (
 			p    pair
 			last int64

@@ -146,7 +146,7 @@ func (s *Store) count(tx *gorm.DB, ranges list[rangeJSON], use func(i int, n int
 	if len(ranges) == 0 {
 		return nil
 	}
-	return each(tx, s.sql.count, []any{ranges}, func(scan scanner) error {
+	return store.Each(tx, s.sql.count, []any{ranges}, func(scan store.Scanner) error {
 		var (
 			i int
 			n int64
@@ -168,11 +168,7 @@ func (s *Store) save(tx *gorm.DB, chats []*chat) error {
 	for _, c := range chats {
 		entries = append(entries, c.json())
 	}
-	data, err := entries.encode()
-	if err != nil {
-		return err
-	}
-	return tx.Exec(s.sql.save, data).Error
+	return tx.Exec(s.sql.save, entries).Error
 }
 
 // Reach is how far a user may be said to have got in the chat with another one: what is asked for, within what was said
@@ -191,8 +187,8 @@ func (s *Store) Reach(ctx context.Context, userID, otherID, seq int64) (int64, e
 // chat reads a chat; nil is one in which nothing was said.
 func (s *Store) chat(ctx context.Context, p pair) (*chat, error) {
 	var found *chat
-	err := each(s.db.Read(ctx), "SELECT "+chatColumns+" FROM direct_chats c WHERE c.low_id = ? AND c.high_id = ?", []any{p.low, p.high},
-		func(scan scanner) error {
+	err := store.Each(s.db.Read(ctx), "SELECT "+chatColumns+" FROM direct_chats c WHERE c.low_id = ? AND c.high_id = ?", []any{p.low, p.high},
+		func(scan store.Scanner) error {
 			found = &chat{}
 			return found.scan(scan)
 		})

@@ -9,6 +9,7 @@ import (
 	"parley/app/bus"
 	"parley/app/event"
 	"parley/app/problem"
+	"parley/app/promise"
 )
 
 // Keeper keeps messages.
@@ -56,7 +57,7 @@ func (h *Sends) GaveUp(_ context.Context, msg bus.Message) ([]bus.Message, error
 		return nil, nil //nolint:nilerr // see above
 	}
 	var out events
-	out.failure(s, ErrNotKept)
+	out.failure(s, promise.ErrNotKept)
 	return out.messages()
 }
 

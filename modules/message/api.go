@@ -2,9 +2,7 @@ package message
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"time"
 
@@ -12,7 +10,7 @@ import (
 
 	"parley/app/bus"
 	"parley/app/event"
-	"parley/app/problem"
+	"parley/app/promise"
 	"parley/app/registry"
 	"parley/app/web"
 )
@@ -23,10 +21,9 @@ type Access interface {
 	Access(ctx context.Context, userID, groupID, channelID int64) error
 }
 
-// APIBus is what the API needs of the bus.
-type APIBus interface {
+// Declarer makes work queues exist.
+type Declarer interface {
 	Declare(ctx context.Context, queues ...bus.Queue) error
-	Send(ctx context.Context, msg bus.Message) error
 }
 
 // History reads kept messages, as viewer sees them.
@@ -43,10 +40,9 @@ type API struct {
 	history  History
 	editing  Editing
 	replying Replying
-	bus      APIBus
+	bus      Declarer
+	promise  *promise.Sender
 	limits   Limits
-	metrics  *APIMetrics
-	log      *slog.Logger
 }
 
 // Limits bound messages and say how they are shared out.
@@ -58,7 +54,7 @@ type Limits struct {
 
 // NewAPI makes the component "message.api", which attaches its routes to those for signed-in users.
 func NewAPI(
-	routes *echo.Group, access Access, history History, editing Editing, replying Replying, b APIBus, limits Limits, m *APIMetrics, log *slog.Logger,
+	routes *echo.Group, access Access, history History, editing Editing, replying Replying, b Declarer, p *promise.Sender, limits Limits,
 ) *API {
 	return &API{
 		routes:   routes,
@@ -67,9 +63,8 @@ func NewAPI(
 		editing:  editing,
 		replying: replying,
 		bus:      b,
+		promise:  p,
 		limits:   limits,
-		metrics:  m,
-		log:      log.With("component", "message.api"),
 	}
 }
 
@@ -115,9 +110,6 @@ type promised struct {
 	AcceptedAt event.Time `json:"acceptedAt"`
 }
 
-// acceptTimeout is how long a sender waits for the promise that its message is kept.
-const acceptTimeout = 10 * time.Second
-
 // send accepts a message. 202 means that the bus has it on disk; it is the one promise that everything else keeps.
 func (a *API) send(c echo.Context) error {
 	groupID, channelID, err := a.channel(c)
@@ -135,8 +127,7 @@ func (a *API) send(c echo.Context) error {
 	if err := Validate(body.Content, body.Hash, a.limits.MaxLength); err != nil {
 		return err
 	}
-	begun := time.Now()
-	accepted := event.At(begun)
+	accepted := event.At(time.Now())
 	ctx := c.Request().Context()
 	s := event.Send{
 		SenderID:   web.UserID(c),
@@ -156,30 +147,10 @@ func (a *API) send(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if p := a.promise(ctx, msg); p != nil {
-		a.metrics.refused(p.Code)
+	if p := a.promise.Send(ctx, msg); p != nil {
 		return p
 	}
-	a.metrics.accepted(begun)
 	return c.JSON(http.StatusAccepted, promised{body.Hash, channelID, accepted})
-}
-
-// promise returns nil once the message cannot get lost any more.
-func (a *API) promise(ctx context.Context, msg bus.Message) *problem.Problem {
-	ctx, cancel := context.WithTimeout(ctx, acceptTimeout)
-	defer cancel()
-	err := a.bus.Send(ctx, msg)
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, bus.ErrDeadLettered):
-		return ErrNotKept.WithCause(err)
-	case errors.Is(err, bus.ErrFull): // the bus has logged it, once
-		return ErrOverloaded.WithCause(err)
-	default: // not routed, not confirmed, or not in time
-		a.log.Warn("a message was not accepted", "key", msg.Key, "error", err)
-		return ErrNotAccepted.WithCause(err)
-	}
 }
 
 // channel reads the path and checks that the caller may read that channel.

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"parley/app/bus"
+	"parley/app/promise"
 	"parley/app/web"
 )
 
@@ -27,7 +28,8 @@ func (keepsAll) Send(context.Context, bus.Message) error { return nil }
 func BenchmarkSend(b *testing.B) {
 	server := web.New(web.Options{Auth: asUser7{}})
 	access := accessFunc(func(int64, int64, int64) error { return nil })
-	require.NoError(b, NewAPI(server.API(), access, nil, nil, nil, keepsAll{}, Limits{MaxLength: 4000, Partitions: 16}, NewAPIMetrics(nil), discard).Init(nil))
+	kept := promise.New(keepsAll{}, promise.NewMetrics(nil, promise.Message), discard)
+	require.NoError(b, NewAPI(server.API(), access, nil, nil, nil, keepsAll{}, kept, Limits{MaxLength: 4000, Partitions: 16}).Init(nil))
 	const body = `{"content":"Shall we meet at the station at a quarter past seven, or rather at the café?","hash":"b9f2c2a4-0d55-4f0e"}`
 
 	b.Run("handler", func(b *testing.B) {

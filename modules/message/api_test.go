@@ -15,6 +15,7 @@ import (
 
 	"parley/app/bus"
 	"parley/app/event"
+	"parley/app/promise"
 	"parley/app/web"
 )
 
@@ -82,7 +83,8 @@ func serve(t *testing.T, b *apiBus, history History) *web.Server {
 		}
 		return ErrChannelNotFound
 	})
-	api := NewAPI(server.API(), access, history, nil, replyFunc(replyTo4), b, Limits{MaxLength: 10, Partitions: 4}, NewAPIMetrics(nil), discard)
+	api := NewAPI(server.API(), access, history, nil, replyFunc(replyTo4), b,
+		promise.New(b, promise.NewMetrics(nil, promise.Message), discard), Limits{MaxLength: 10, Partitions: 4})
 	require.NoError(t, api.Init(nil))
 	require.NoError(t, api.Start(t.Context()))
 	t.Cleanup(func() { require.NoError(t, api.Stop(context.Background())) })

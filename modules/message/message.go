@@ -12,7 +12,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"parley/app/bus"
@@ -30,18 +29,7 @@ var (
 	ErrMessageDeleted = problem.New(409, "message_deleted", "This message has been deleted.")
 	// ErrNotMember is a sender who has left the group, or the private channel, since the message was accepted.
 	ErrNotMember = problem.New(403, "not_a_member", "You are not a member of this channel any more.")
-	// ErrNotKept is a message that could not be stored for a reason that trying again does not change.
-	ErrNotKept = problem.New(500, "not_kept", "The message could not be kept.")
-	// ErrNotAccepted means that the message was not promised to be kept. Sending it again with the same hash is safe.
-	ErrNotAccepted = problem.Unavailable.WithDetail("The message was not accepted. Send it again with the same hash.")
-	// ErrOverloaded means that too many accepted messages wait for a worker already. This one was not accepted.
-	ErrOverloaded = problem.New(503, "overloaded", "Too many messages are waiting.").
-			WithDetail("The message was not accepted. Wait a little, then send it again with the same hash.").
-			WithRetryAfter(overloadPause)
 )
-
-// overloadPause is when to try again after ErrOverloaded: time enough for a worker to keep thousands of messages.
-const overloadPause = 3 * time.Second
 
 // MaxHash is the most characters of a message's hash.
 const MaxHash = 64

@@ -3,7 +3,6 @@ package message
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -138,11 +137,11 @@ func (b *batch) lock(tx *gorm.DB) error {
 		}
 	}
 	slices.Sort(ids)
-	data, err := encode(ids)
+	data, err := store.JSON(ids)
 	if err != nil {
 		return err
 	}
-	return each(tx, b.sql.lock, []any{data}, func(scan scanner) error {
+	return store.Each(tx, b.sql.lock, []any{data}, func(scan store.Scanner) error {
 		var (
 			c        channel
 			settings sql.NullString
@@ -181,12 +180,12 @@ func (b *batch) look(tx *gorm.DB) error {
 	if len(questions) == 0 {
 		return nil
 	}
-	data, err := encode(questions)
+	data, err := store.JSON(questions)
 	if err != nil {
 		return err
 	}
 	var r lookRow
-	return each(tx, b.sql.look, []any{b.eager + 1, b.eager + 1, data}, func(scan scanner) error {
+	return store.Each(tx, b.sql.look, []any{b.eager + 1, b.eager + 1, data}, func(scan store.Scanner) error {
 		if err := scan(&r.i, &r.may, &r.readers, &r.id, &r.seq, &r.content, &r.at,
 			&r.replyTo, &r.threadID, &r.editedAt, &r.deletedAt, &r.mentions); err != nil {
 			return err
@@ -289,7 +288,7 @@ func (b *batch) write(tx *gorm.DB) error {
 			At: m.CreatedAt.UnixMilli(), Reply: m.ReplyTo, Thread: m.ThreadID, Group: c.GroupID, Private: c.Private, Eager: c.Eager, Last: m.Seq == c.LastSeq,
 		})
 	}
-	data, err := encode(entries)
+	data, err := store.JSON(entries)
 	if err != nil {
 		return err
 	}
@@ -327,30 +326,4 @@ func (b *batch) call(tx *gorm.DB) error {
 		sortMentions(m)
 	}
 	return nil
-}
-
-// scanner reads the columns of a row.
-type scanner func(columns ...any) error
-
-// each runs a query and hands its rows to use.
-func each(tx *gorm.DB, query string, args []any, use func(scanner) error) error {
-	rows, err := tx.Raw(query, args...).Rows()
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		if err := use(rows.Scan); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
-}
-
-func encode(v any) (string, error) {
-	data, err := json.Marshal(v)
-	if err != nil {
-		return "", fmt.Errorf("encode a batch: %w", err)
-	}
-	return string(data), nil
 }

@@ -43,11 +43,11 @@ func callingsOf(c calls, m *event.Message, private bool) []calling {
 
 // writeMentions keeps those who are called and may be, and hands them to use, in no certain order.
 func writeMentions(tx *gorm.DB, statement string, callings []calling, use func(message, user int64)) error {
-	data, err := encode(callings)
+	data, err := store.JSON(callings)
 	if err != nil {
 		return err
 	}
-	return each(tx, statement, []any{data}, func(scan scanner) error {
+	return store.Each(tx, statement, []any{data}, func(scan store.Scanner) error {
 		var message, user int64
 		if err := scan(&message, &user); err != nil {
 			return err

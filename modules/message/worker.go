@@ -2,15 +2,14 @@ package message
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
 
 	"parley/app/bus"
 	"parley/app/event"
+	"parley/app/promise"
 	"parley/app/registry"
-	"parley/app/store"
 )
 
 // WorkerBus is what the worker needs of the bus.
@@ -108,14 +107,14 @@ func (w *Worker) Work(ctx context.Context, batch []bus.Message) error {
 	if len(sends) > 0 {
 		outcomes, err := w.keeper.Persist(ctx, sends)
 		if err != nil {
-			return transient(err)
+			return err
 		}
 		events, err := tell(sends, outcomes)
 		if err != nil {
 			return err
 		}
 		if err := w.bus.Publish(ctx, events...); err != nil {
-			return transient(err)
+			return err
 		}
 	}
 	for i, msgs := range others {
@@ -124,13 +123,13 @@ func (w *Worker) Work(ctx context.Context, batch []bus.Message) error {
 		}
 		events, err := w.handlers[i].Handle(ctx, msgs)
 		if err != nil {
-			return transient(err)
+			return err
 		}
 		if len(events) == 0 {
 			continue
 		}
 		if err := w.bus.Publish(ctx, events...); err != nil {
-			return transient(err)
+			return err
 		}
 	}
 	return nil
@@ -190,14 +189,6 @@ func (w *Worker) lament(ctx context.Context, msg bus.Message) ([]bus.Message, er
 	if err != nil {
 		return nil, nil //nolint:nilerr // see above
 	}
-	failed, err := failure(s, ErrNotKept)
+	failed, err := failure(s, promise.ErrNotKept)
 	return []bus.Message{failed}, err
-}
-
-// transient marks errors that are no fault of the messages: the worker waits and goes on by itself.
-func transient(err error) error {
-	if errors.Is(err, store.ErrUnavailable) || errors.Is(err, bus.ErrUnavailable) {
-		return fmt.Errorf("%w: %w", bus.ErrTransient, err)
-	}
-	return err
 }

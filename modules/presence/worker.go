@@ -2,63 +2,34 @@ package presence
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 
 	"parley/app/bus"
 	"parley/app/event"
-	"parley/app/registry"
-	"parley/app/store"
 )
 
 // WorkerBus is what the worker needs of the bus.
 type WorkerBus interface {
-	Declare(ctx context.Context, queues ...bus.Queue) error
-	Consume(ctx context.Context, q bus.Queue, w bus.Worker) error
+	bus.Consumes
 	Publish(ctx context.Context, msgs ...bus.Message) error
 }
 
 // Worker says whose presence may be seen, and notes who was last seen when.
 type Worker struct {
+	*bus.Consumer
+
 	store   *Store
 	bus     WorkerBus
 	metrics *WorkerMetrics
 	log     *slog.Logger
-	host    registry.Host
 }
 
 // NewWorker makes the component "presence.worker".
 func NewWorker(s *Store, b WorkerBus, m *WorkerMetrics, log *slog.Logger) *Worker {
-	return &Worker{store: s, bus: b, metrics: m, log: log.With("component", "presence.worker")}
+	w := &Worker{store: s, bus: b, metrics: m, log: log.With("component", "presence.worker")}
+	w.Consumer = bus.NewConsumer("presence.worker", b, queue, w)
+	return w
 }
-
-// Name implements registry.Module.
-func (w *Worker) Name() string { return "presence.worker" }
-
-// Roles implements registry.Module.
-func (w *Worker) Roles() []registry.Role { return []registry.Role{registry.Worker} }
-
-// Needs implements registry.Module.
-func (w *Worker) Needs() []string { return []string{"store", "bus"} }
-
-// Init implements registry.Module.
-func (w *Worker) Init(h registry.Host) error {
-	w.host = h
-	return nil
-}
-
-// Start begins to consume requests.
-func (w *Worker) Start(ctx context.Context) error {
-	if err := w.bus.Declare(ctx, queue); err != nil {
-		return fmt.Errorf("declare the queue of requests about presence: %w", err)
-	}
-	w.host.Go("consume", func(ctx context.Context) error { return w.bus.Consume(ctx, queue, w) })
-	return nil
-}
-
-// Stop implements registry.Module; consuming ends with the host's context.
-func (w *Worker) Stop(context.Context) error { return nil }
 
 // Work implements bus.Worker: it answers all questions of the batch with one look at the database, and notes in one
 // transaction who was seen.
@@ -85,9 +56,9 @@ func (w *Worker) Work(ctx context.Context, batch []bus.Message) error {
 		}
 	}
 	if err := w.answer(ctx, asks, wishes); err != nil {
-		return transient(err)
+		return err
 	}
-	return transient(w.note(ctx, seen))
+	return w.note(ctx, seen)
 }
 
 // note notes when users were last seen.
@@ -137,12 +108,4 @@ func (w *Worker) answer(ctx context.Context, asks []event.PresenceAsk, wishes []
 func (w *Worker) GaveUp(_ context.Context, msg bus.Message, cause error) error {
 	w.log.Error("a request about presence could not be handled", "type", msg.Type, "error", cause)
 	return nil
-}
-
-// transient marks errors that are no fault of the requests.
-func transient(err error) error {
-	if errors.Is(err, store.ErrUnavailable) || errors.Is(err, bus.ErrUnavailable) {
-		return fmt.Errorf("%w: %w", bus.ErrTransient, err)
-	}
-	return err
 }

@@ -3,7 +3,6 @@ package receipt
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -87,11 +86,11 @@ func (m *mover) lock() error {
 			ids = append(ids, p.channel)
 		}
 	}
-	data, err := encode(ids)
+	data, err := store.JSON(ids)
 	if err != nil {
 		return err
 	}
-	return each(m.tx, m.sql.lock, []any{m.eager + 1, m.eager + 1, data}, func(scan scanner) error {
+	return store.Each(m.tx, m.sql.lock, []any{m.eager + 1, m.eager + 1, data}, func(scan store.Scanner) error {
 		var (
 			c        channel
 			readers  int
@@ -123,7 +122,7 @@ func (m *mover) look() error {
 			seats = append(seats, seat{i, c.id, c.groupID, c.private, p.user})
 		}
 	}
-	return query(m.tx, m.sql.look, seats, func(scan scanner) error {
+	return query(m.tx, m.sql.look, seats, func(scan store.Scanner) error {
 		var (
 			i    int
 			from cursor
@@ -181,7 +180,7 @@ func (m *mover) write() error {
 
 // learn reads the messages that others are told about, and counts what is unread.
 func (m *mover) learn() error {
-	if err := query(m.tx, m.sql.letters, m.batch.windows(), func(scan scanner) error {
+	if err := query(m.tx, m.sql.letters, m.batch.windows(), func(scan store.Scanner) error {
 		var (
 			id int64
 			l  letter
@@ -226,8 +225,8 @@ func (m *mover) countUnread() error {
 			far = append(far, r)
 		}
 	}
-	into := func(field func(*person) *int64) func(scanner) error {
-		return func(scan scanner) error {
+	into := func(field func(*person) *int64) func(store.Scanner) error {
+		return func(scan store.Scanner) error {
 			var i, n int64
 			if err := scan(&i, &n); err != nil {
 				return err
@@ -261,7 +260,7 @@ func (m *mover) countReaders() error {
 			}
 		}
 	}
-	return query(m.tx, m.sql.count, goals, func(scan scanner) error {
+	return query(m.tx, m.sql.count, goals, func(scan store.Scanner) error {
 		var (
 			id, n  int64
 			status Status
@@ -278,19 +277,16 @@ func (m *mover) countReaders() error {
 	})
 }
 
-// scanner reads the columns of a row.
-type scanner func(columns ...any) error
-
 // query runs a query about a list, unless that is empty.
-func query[T any](tx *gorm.DB, statement string, list []T, use func(scanner) error) error {
+func query[T any](tx *gorm.DB, statement string, list []T, use func(store.Scanner) error) error {
 	if len(list) == 0 {
 		return nil
 	}
-	data, err := encode(list)
+	data, err := store.JSON(list)
 	if err != nil {
 		return err
 	}
-	return each(tx, statement, []any{data}, use)
+	return store.Each(tx, statement, []any{data}, use)
 }
 
 // exec runs a statement with a list, unless that is empty.
@@ -298,32 +294,9 @@ func exec[T any](tx *gorm.DB, statement string, list []T) error {
 	if len(list) == 0 {
 		return nil
 	}
-	data, err := encode(list)
+	data, err := store.JSON(list)
 	if err != nil {
 		return err
 	}
 	return tx.Exec(statement, data).Error
-}
-
-// each runs a query and hands its rows to use.
-func each(tx *gorm.DB, statement string, args []any, use func(scanner) error) error {
-	rows, err := tx.Raw(statement, args...).Rows()
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		if err := use(rows.Scan); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
-}
-
-func encode(v any) (string, error) {
-	data, err := json.Marshal(v)
-	if err != nil {
-		return "", fmt.Errorf("encode a batch: %w", err)
-	}
-	return string(data), nil
 }

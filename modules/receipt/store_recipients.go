@@ -98,7 +98,7 @@ func (s *Store) claim(tx *gorm.DB) (claimed []rangeRow, err error) {
 			return nil, err
 		}
 	}
-	err = each(tx, claimRanges+s.pick(claimLock, ""), []any{maxRanges}, func(scan scanner) error {
+	err = store.Each(tx, claimRanges+s.pick(claimLock, ""), []any{maxRanges}, func(scan store.Scanner) error {
 		var r rangeRow
 		if err := scan(&r.ID, &r.Channel, &r.User, &r.Status, &r.From, &r.To, &r.At); err != nil {
 			return err

@@ -60,7 +60,7 @@ func library(b *testing.B, dialect store.Dialect, messages int) *world {
 			last[channel]++
 			rows = append(rows, row{channel, last[channel], 1 + r.Int64N(3), fmt.Sprint(at + i), textOf(words), 1_700_000_000_000 + int64(at+i)*1000})
 		}
-		data, err := encode(rows)
+		data, err := store.JSON(rows)
 		require.NoError(b, err)
 		w.exec(`INSERT INTO messages (channel_id, seq, sender_id, hash, content, created_at) SELECT r.channel, r.seq, r.sender, r.hash, r.content, r.at FROM `+
 			w.index.list("channel bigint", "seq bigint", "sender bigint", "hash text", "content text", "at bigint"), data)

@@ -2,8 +2,6 @@ package search
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -232,7 +230,7 @@ func (s *Store) take(db *gorm.DB, w *work) error {
 		if source.n == 0 {
 			continue
 		}
-		data, err := encode(source.rows)
+		data, err := store.JSON(source.rows)
 		if err != nil {
 			return err
 		}
@@ -422,7 +420,7 @@ func (s *Store) insert(tx *gorm.DB, documents []document) error {
 		` WHERE true ON CONFLICT (id) DO NOTHING RETURNING message_id AS message, direct`
 	all := unique(documents)
 	for rest := all; len(rest) > 0; {
-		data, err := encode(rest)
+		data, err := store.JSON(rest)
 		if err != nil {
 			return err
 		}
@@ -486,17 +484,9 @@ func (s *Store) each(table, on, order string) string {
 
 // exec runs a statement on a list.
 func (s *Store) exec(tx *gorm.DB, sql string, list any) error {
-	data, err := encode(list)
+	data, err := store.JSON(list)
 	if err != nil {
 		return err
 	}
 	return tx.Exec(sql, data).Error
-}
-
-func encode(v any) (string, error) {
-	data, err := json.Marshal(v)
-	if err != nil {
-		return "", errors.Join(errors.New("encode rows"), err)
-	}
-	return string(data), nil
 }

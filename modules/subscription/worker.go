@@ -3,65 +3,36 @@ package subscription
 import (
 	"cmp"
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
 
 	"parley/app/bus"
 	"parley/app/event"
-	"parley/app/registry"
-	"parley/app/store"
 )
 
 // WorkerBus is what the worker needs of the bus.
 type WorkerBus interface {
-	Declare(ctx context.Context, queues ...bus.Queue) error
-	Consume(ctx context.Context, q bus.Queue, w bus.Worker) error
+	bus.Consumes
 	Publish(ctx context.Context, msgs ...bus.Message) error
 }
 
 // Worker answers the socket servers' requests for snapshots.
 type Worker struct {
+	*bus.Consumer
+
 	store      *Store
 	bus        WorkerBus
 	partitions int
 	metrics    *WorkerMetrics
 	log        *slog.Logger
-	host       registry.Host
 }
 
 // NewWorker makes the component "subscription.worker". Socket servers learn from it how many partitions there are.
 func NewWorker(s *Store, b WorkerBus, partitions int, m *WorkerMetrics, log *slog.Logger) *Worker {
-	return &Worker{store: s, bus: b, partitions: partitions, metrics: m, log: log.With("component", "subscription.worker")}
+	w := &Worker{store: s, bus: b, partitions: partitions, metrics: m, log: log.With("component", "subscription.worker")}
+	w.Consumer = bus.NewConsumer("subscription.worker", b, queue, w)
+	return w
 }
-
-// Name implements registry.Module.
-func (w *Worker) Name() string { return "subscription.worker" }
-
-// Roles implements registry.Module.
-func (w *Worker) Roles() []registry.Role { return []registry.Role{registry.Worker} }
-
-// Needs implements registry.Module.
-func (w *Worker) Needs() []string { return []string{"store", "bus"} }
-
-// Init implements registry.Module.
-func (w *Worker) Init(h registry.Host) error {
-	w.host = h
-	return nil
-}
-
-// Start begins to consume requests.
-func (w *Worker) Start(ctx context.Context) error {
-	if err := w.bus.Declare(ctx, queue); err != nil {
-		return fmt.Errorf("declare the queue of subscription requests: %w", err)
-	}
-	w.host.Go("consume", func(ctx context.Context) error { return w.bus.Consume(ctx, queue, w) })
-	return nil
-}
-
-// Stop implements registry.Module; consuming ends with the host's context.
-func (w *Worker) Stop(context.Context) error { return nil }
 
 // Work implements bus.Worker: it answers all requests of the batch with one look at the database.
 func (w *Worker) Work(ctx context.Context, batch []bus.Message) error {
@@ -77,11 +48,11 @@ func (w *Worker) Work(ctx context.Context, batch []bus.Message) error {
 		users, servers = append(users, r.Users()...), append(servers, r.ServerID)
 	}
 	if err := w.store.Register(ctx, unique(servers)); err != nil {
-		return transient(err)
+		return err
 	}
 	found, groups, err := w.store.Snapshots(ctx, unique(users))
 	if err != nil {
-		return transient(err)
+		return err
 	}
 	answers := make([]bus.Message, 0, len(requests))
 	for _, r := range requests {
@@ -94,7 +65,7 @@ func (w *Worker) Work(ctx context.Context, batch []bus.Message) error {
 		answers = append(answers, msg)
 		w.metrics.snapshots.Add(float64(len(r.Also) + 1))
 	}
-	return transient(w.bus.Publish(ctx, answers...))
+	return w.bus.Publish(ctx, answers...)
 }
 
 // answer picks what was asked for, with each group once.
@@ -122,12 +93,4 @@ func unique[T cmp.Ordered](all []T) []T {
 func (w *Worker) GaveUp(_ context.Context, msg bus.Message, cause error) error {
 	w.log.Error("a subscription request could not be answered", "body", string(msg.Body), "error", cause)
 	return nil
-}
-
-// transient marks errors that are no fault of the requests.
-func transient(err error) error {
-	if errors.Is(err, store.ErrUnavailable) || errors.Is(err, bus.ErrUnavailable) {
-		return fmt.Errorf("%w: %w", bus.ErrTransient, err)
-	}
-	return err
 }
