@@ -61,7 +61,8 @@ it("keeps drafts when a sign-in has expired, and forgets them when asked to", ()
   client.setMe(theUsers[0]!);
   expect(store.hasDraft(general)).toBe(true);
 
-  store.forget();
+  store.forget(1);
+  expect(store.hasDraft(general)).toBe(false);
   expect(localStorage).toHaveLength(0);
 });
 

@@ -59,10 +59,10 @@ export const useDrafts = defineStore("drafts", () => {
     return get(keyOf(place)).text.trim() !== "";
   }
 
-  /** Forgets the drafts of the one who is signed in, who is about to sign out. */
-  function forget(): void {
-    drafts.value = new Map();
-    if (parley.me) save(parley.me.id, drafts.value);
+  /** Forgets the drafts of somebody who has signed out. */
+  function forget(userId: Id): void {
+    if (userId === parley.me?.id) drafts.value = new Map();
+    save(userId, new Map());
   }
 
   return { get, set, hasDraft, forget };
