@@ -39,7 +39,7 @@ import (
 	"parley/modules/subscription"
 	"parley/modules/typing"
 	"parley/modules/user"
-	page "parley/modules/web"
+	client "parley/modules/web"
 )
 
 // server is a process's components, connected with each other. All are made,
@@ -71,7 +71,7 @@ func wire(cfg config.Config, secret []byte, build telemetry.Build, log *slog.Log
 	if err != nil {
 		return nil, err
 	}
-	if err := s.page(); err != nil {
+	if err := s.pages(); err != nil {
 		return nil, err
 	}
 	all := []registry.Module{
@@ -153,11 +153,11 @@ func (s *server) apis() []registry.Module {
 	}
 }
 
-// page mounts the built-in page and the documents of the API, where they find the API that they are about.
-func (s *server) page() error {
-	handler, err := page.New()
+// pages mounts the web client and the documents of the API, where they find the API that they are about.
+func (s *server) pages() error {
+	handler, err := client.New()
 	if err != nil {
-		return fmt.Errorf("set up the page: %w", err)
+		return fmt.Errorf("set up the web client: %w", err)
 	}
 	documents, err := reference.New()
 	if err != nil {
