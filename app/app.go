@@ -25,6 +25,7 @@ import (
 	"parley/app/store"
 	"parley/app/telemetry"
 	"parley/app/web"
+	"parley/modules/about"
 	"parley/modules/catchup"
 	"parley/modules/direct"
 	"parley/modules/group"
@@ -136,6 +137,7 @@ func (s *server) apis() []registry.Module {
 	reader := message.NewReader(s.store, threads, mentions, reactions, pins)
 	editor := message.NewEditor(changes, mentions, reactions, pins)
 	return []registry.Module{
+		about.NewAPI(s.web.Public(), s.about()),
 		user.NewAPI(users, s.web),
 		group.NewAPI(groups, s.web),
 		message.NewAPI(s.web.API(), groups, reader, editor, threads, s.bus, limits, message.NewAPIMetrics(s.metrics), s.log),
@@ -151,6 +153,16 @@ func (s *server) apis() []registry.Module {
 		catchup.NewAPI(s.web.API(), catchup.New(catchup.NewStore(s.store), syncGroups{groups}, syncDirect{s.chats(nil)}, reader)),
 		search.NewAPI(s.web.API(), search.NewStore(s.store), reader, s.cfg.Limits.Enabled, search.NewAPIMetrics(s.metrics)),
 	}
+}
+
+// about is what anybody may know of the server.
+func (s *server) about() *about.Service {
+	return about.New(s.store, about.About{
+		Version:          s.build.Version,
+		Registration:     s.cfg.Auth.Registration,
+		MessageMaxLength: s.cfg.Message.MaxLength,
+		DirectAnyone:     s.cfg.Direct.Anyone,
+	})
 }
 
 // pages mounts the web client and the documents of the API, where they find the API that they are about.
