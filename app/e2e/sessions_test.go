@@ -79,7 +79,9 @@ func TestSessions(t *testing.T) {
 		require.Empty(t, c.me(t, phone.AccessToken), "an access token lives until it expires")
 
 		// And so is the password.
-		change := func(from, to string) map[string]string { return map[string]string{"currentPassword": from, "newPassword": to} }
+		change := func(from, to string) map[string]string {
+			return map[string]string{"currentPassword": from, "newPassword": to}
+		}
 		me.refused(http.MethodPut, "/me/password", change("a guess", "another password"), http.StatusUnauthorized, "invalid_credentials")
 		me.refused(http.MethodPut, "/me/password", change(password, "short"), http.StatusBadRequest, "validation_failed")
 		me.do(http.MethodPut, "/me/password", change(password, "another password"), http.StatusNoContent, nil)

@@ -7,7 +7,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
-	"gorm.io/gorm"
 
 	"parley/app/problem"
 	"parley/app/store"
@@ -40,14 +39,11 @@ func TestServer(t *testing.T) {
 		}
 		require.Equal(t, http.StatusBadRequest, get("/server?accounts=true").Code)
 
-		exec := func(sql string) {
-			require.NoError(t, s.Write(t.Context(), func(tx *gorm.DB) error { return tx.Exec(sql).Error }))
-		}
-		exec(`INSERT INTO users (username, display_name, password_hash, created_at) VALUES ('ann', 'Ann', 'x', 0)`)
+		exec(t, s, `INSERT INTO users (username, display_name, password_hash, created_at) VALUES ('ann', 'Ann', 'x', 0)`)
 		require.Contains(t, get("/server").Body.String(), `"accounts":true`, "seen at once")
 
 		// The database is not asked again, whatever has become of it.
-		exec(`DELETE FROM users`)
+		exec(t, s, `DELETE FROM users`)
 		require.Contains(t, get("/server").Body.String(), `"accounts":true`)
 		require.NoError(t, s.Stop(t.Context()))
 		require.Equal(t, http.StatusOK, get("/server").Code)
