@@ -26,6 +26,7 @@ import (
 	"parley/app/store"
 	"parley/app/telemetry"
 	"parley/app/web"
+	"parley/modules/about"
 	"parley/modules/catchup"
 	"parley/modules/direct"
 	"parley/modules/group"
@@ -40,7 +41,7 @@ import (
 	"parley/modules/subscription"
 	"parley/modules/typing"
 	"parley/modules/user"
-	page "parley/modules/web"
+	client "parley/modules/web"
 )
 
 // server is a process's components, connected with each other. All are made,
@@ -72,7 +73,7 @@ func wire(cfg config.Config, secret []byte, build telemetry.Build, log *slog.Log
 	if err != nil {
 		return nil, err
 	}
-	if err := s.page(); err != nil {
+	if err := s.pages(); err != nil {
 		return nil, err
 	}
 	all := []registry.Module{
@@ -137,6 +138,7 @@ func (s *server) apis() []registry.Module {
 	reader := message.NewReader(s.store, threads, mentions, reactions, pins)
 	editor := message.NewEditor(changes, mentions, reactions, pins)
 	return []registry.Module{
+		about.NewAPI(s.web.Public(), s.about()),
 		user.NewAPI(users, s.web),
 		group.NewAPI(groups, s.web),
 		message.NewAPI(s.web.API(), groups, reader, editor, threads, s.bus, s.promises(promise.Message), limits),
@@ -159,11 +161,21 @@ func (s *server) promises(k promise.Kind) *promise.Sender {
 	return promise.New(s.bus, promise.NewMetrics(s.metrics, k), s.log)
 }
 
-// page mounts the built-in page and the documents of the API, where they find the API that they are about.
-func (s *server) page() error {
-	handler, err := page.New()
+// about is what anybody may know of the server.
+func (s *server) about() *about.Service {
+	return about.New(s.store, about.About{
+		Version:          s.build.Version,
+		Registration:     s.cfg.Auth.Registration,
+		MessageMaxLength: s.cfg.Message.MaxLength,
+		DirectAnyone:     s.cfg.Direct.Anyone,
+	})
+}
+
+// pages mounts the web client and the documents of the API, where they find the API that they are about.
+func (s *server) pages() error {
+	handler, err := client.New()
 	if err != nil {
-		return fmt.Errorf("set up the page: %w", err)
+		return fmt.Errorf("set up the web client: %w", err)
 	}
 	documents, err := reference.New()
 	if err != nil {

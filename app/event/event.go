@@ -57,6 +57,7 @@ const (
 	ChannelsAdded   ChangeKind = "channels.added"   // user or group: may now read Channels of GroupID
 	ChannelsRemoved ChangeKind = "channels.removed" // user or group: may not read Channels of GroupID any more
 	UserDisabled    ChangeKind = "user.disabled"    // user: every connection is closed; carries no version
+	SessionsEnded   ChangeKind = "sessions.ended"   // user: the connections of Families are closed; carries no version
 )
 
 // Change is one change of who may hear what. Version numbers the changes of its user (UserID set) or of its
@@ -67,6 +68,7 @@ type Change struct {
 	GroupID  int64      `json:"groupId,omitempty"`
 	Channels []int64    `json:"channels,omitempty"`
 	Version  int64      `json:"version,omitempty"`
+	Families []string   `json:"families,omitempty"` // of access tokens: the sign-ins that have ended
 }
 
 // SubscriptionRequest asks a worker what users may hear; the Snapshots go to ServerID.

@@ -61,6 +61,7 @@ func samples(t *testing.T) map[string]bus.Message {
 		}}, map[string]int{"any": 1})),
 		"change-group":    must(NewEmit(GroupKey(2), Emit{Event: GroupRemoved, Change: &Change{Kind: GroupDeleted, GroupID: 2, Version: 9}}, nil)),
 		"change-disabled": must(NewEmit(UserKey(5), Emit{Change: &Change{Kind: UserDisabled, UserID: 5}}, nil)),
+		"change-sessions": must(NewEmit(UserKey(5), Emit{Change: &Change{Kind: SessionsEnded, UserID: 5, Families: []string{"f-1", "f-2"}}}, nil)),
 		"announce":        must(Announce(7, must(NewEmit(ChannelKey(3), Emit{Event: MessageDeleted}, Deleted{GroupID: 2, ChannelID: 3, MessageID: 1, Seq: 4, DeletedBy: 5, DeletedAt: moment})), 1)),
 		"receipts": must(Encode(PartitionKey(7), TypeReceipts, Receipts{ChannelID: 3, Users: []Receipt{
 			{UserID: 5, Delivered: 4, Read: 2, At: moment}, {UserID: 6, Delivered: 4, At: moment},

@@ -13,7 +13,8 @@ import (
 
 // migrated are the values that a migration gives to rows that are there, other than the column's default: "table.column" and why.
 var migrated = map[string]string{
-	"channel_cursors.since_seq": "nobody could tell yet how far they had read, so cursors are still where they began",
+	"channel_cursors.since_seq":   "nobody could tell yet how far they had read, so cursors are still where they began",
+	"refresh_tokens.signed_in_at": "of those who are signed in, the oldest token that is left tells it",
 }
 
 // inEachVersion runs a test on both dialects, with a database as each earlier version has left it.

@@ -90,6 +90,28 @@ func (q *Query) Number(name string, absent int64) int64 {
 	return n
 }
 
+// IDs reads a list of 1 to most ids, separated by commas; nil without it.
+func (q *Query) IDs(name string, most int) []int64 {
+	s, ok := q.one(name)
+	if !ok {
+		return nil
+	}
+	if strings.Count(s, ",") >= most {
+		q.wrong(name, fmt.Sprintf("must be at most %d ids", most))
+		return nil
+	}
+	var ids []int64
+	for part := range strings.SplitSeq(s, ",") {
+		id, ok := parseID(part)
+		if !ok {
+			q.wrong(name, "must be ids, separated by commas")
+			return nil
+		}
+		ids = append(ids, id)
+	}
+	return ids
+}
+
 // Text reads a string of at most most characters; "" without it.
 func (q *Query) Text(name string, most int) string {
 	s, ok := q.one(name)

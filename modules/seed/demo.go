@@ -82,6 +82,7 @@ type demoLine struct {
 	answers   int // the line that many before it, in the same channel; 0: none
 	reactions []demoReaction
 	pinnedBy  string
+	unread    []string // who has read nothing after it
 }
 
 type demoReaction struct {
@@ -99,6 +100,7 @@ type demoReaction struct {
 //	react EMOJI: NAME NAME …    to the message before it
 //	pin NAME                    the message before it
 //	answer N                    the message before it answers the one N before that
+//	unread NAME NAME …          these have read nothing after the message before it
 //	direct NAME NAME            personal chats, after the groups; messages only
 func readDemo(script string) demo {
 	var d demo
@@ -130,6 +132,8 @@ func readDemo(script string) demo {
 			d.lastLine().answers, _ = strconv.Atoi(rest)
 		case "pin":
 			d.lastLine().pinnedBy = rest
+		case "unread":
+			d.lastLine().unread = strings.Fields(rest)
 		case "direct":
 			one, other, _ := strings.Cut(rest, " ")
 			d.chats = append(d.chats, demoChat{who: [2]string{one, other}})
@@ -278,12 +282,33 @@ func (s *Seeder) playChannel(t tables, channelID int64, c demoChannel, users map
 		}
 	}
 	spans := []span{{Channel: channelID, Low: 1, High: int64(n), Goal: int64(n)}}
+	if err := t.insertMessages(rows, spans); err != nil {
+		return err
+	}
+	if err := t.insertAnswers(rows, c.calls(rows, users)); err != nil {
+		return err
+	}
+	if err := t.insertCursors(spans[0], c.unread(users)); err != nil {
+		return err
+	}
 	audiences, err := t.audiences(spans, nil)
 	if err != nil {
 		return err
 	}
-	if _, err := s.keep(t, rows, c.calls(rows, users), spans, audiences); err != nil {
-		return err
+	if audiences[channelID].readers <= s.eager {
+		if _, err := t.insertRecipients(spans); err != nil {
+			return err
+		}
 	}
 	return t.insertMarks(c.reactions(rows, users), c.pins(rows, users, now))
+}
+
+// unread says of those who have not read everything how far they have got.
+func (c demoChannel) unread(users map[string]int64) (rows []cursorRow) {
+	for i, l := range c.lines {
+		for _, name := range l.unread {
+			rows = append(rows, cursorRow{User: users[name], Read: int64(i + 1)})
+		}
+	}
+	return rows
 }

@@ -92,9 +92,14 @@ func TestScriptsAreWhole(t *testing.T) {
 			require.Subset(t, people, g.members)
 			require.Subset(t, g.members, readers)
 			require.NotEmpty(t, c.topic)
-			for _, l := range c.lines {
+			for i, l := range c.lines {
 				require.Contains(t, readers, l.who, l.text)
 				require.NotEmpty(t, l.text)
+				require.LessOrEqual(t, l.answers, i, l.text)
+				require.Subset(t, readers, l.unread, l.text)
+				for _, later := range c.lines[i+1:] {
+					require.NotContains(t, l.unread, later.who, "has read what came before %q", later.text)
+				}
 				if l.pinnedBy != "" {
 					require.Contains(t, readers, l.pinnedBy, l.text)
 				}

@@ -154,6 +154,26 @@ func (t tables) advanceCursors(spans []span) error {
 	return err
 }
 
+// cursorRow is how far somebody has read.
+type cursorRow struct {
+	User int64 `json:"usr"`
+	Read int64 `json:"has_read"`
+}
+
+// insertCursors has everybody in a span's channel read all of it, but for some, who have got it all the same.
+func (t tables) insertCursors(at span, unread []cursorRow) error {
+	if _, err := t.exec(`
+		INSERT INTO channel_cursors (channel_id, user_id, read_seq, delivered_seq)
+		SELECT c.id, x.user_id, r.high, r.high`+t.readers()+` ORDER BY x.user_id`, []span{at}); err != nil || len(unread) == 0 {
+		return err
+	}
+	_, err := t.exec(`
+		UPDATE channel_cursors SET read_seq = r.has_read
+		FROM `+t.list("usr bigint", "has_read bigint")+`
+		WHERE channel_cursors.user_id = r.usr AND channel_cursors.channel_id = CAST(? AS bigint)`, unread, at.Channel)
+	return err
+}
+
 // insertRecipients adds a row for each of the spans' messages and each reader but its sender, as far as that one has read.
 func (t tables) insertRecipients(spans []span) (int, error) {
 	return t.exec(`

@@ -296,9 +296,11 @@ func TestDemo(t *testing.T) {
 		s := New(db, h, 1000)
 		login, err := s.Demo(t.Context())
 		require.NoError(t, err)
-		require.Equal(t, Login{Usernames: []string{"ann", "ben", "carla", "dev", "elif", "finn"}, Password: Password}, login)
+		require.Equal(t, Login{Usernames: []string{
+			"ann", "ben", "carla", "dev", "elif", "finn", "gita", "hugo", "ines", "jonas",
+		}, Password: Password}, login)
 		requireSound(t, db)
-		require.Equal(t, []int{6, 3, 8, 1, 154}, []int{
+		require.Equal(t, []int{10, 4, 11, 1, 207}, []int{
 			one(t, db, "SELECT count(*) FROM users WHERE password_hash = ?", "hash of "+Password), one(t, db, "SELECT count(*) FROM groups"),
 			one(t, db, "SELECT count(*) FROM channels"), one(t, db, "SELECT count(*) FROM channels WHERE private"),
 			one(t, db, "SELECT count(*) FROM messages"),
@@ -306,13 +308,18 @@ func TestDemo(t *testing.T) {
 		require.Equal(t, one(t, db, "SELECT count(*)"+entitled), one(t, db, "SELECT count(*) FROM message_recipients"))
 		require.Greater(t, one(t, db, "SELECT count(*) FROM reactions"), 60)
 		require.Greater(t, one(t, db, "SELECT count(*) FROM pins"), 5)
-		require.Equal(t, []int{3, 2, 1}, []int{
+		require.Equal(t, []int{29, 5, 1}, []int{
 			one(t, db, "SELECT count(*) FROM messages WHERE thread_id IS NOT NULL"),
 			one(t, db, "SELECT count(*) FROM mentions WHERE user_id > 0"), one(t, db, "SELECT count(*) FROM mentions WHERE user_id = 0"),
 		})
-		require.Equal(t, []int{4, 18}, []int{one(t, db, "SELECT count(*) FROM direct_chats"), one(t, db, "SELECT count(*) FROM direct_messages")})
-		require.Equal(t, 4, one(t, db, `SELECT count(*) FROM direct_chats c JOIN direct_messages m ON m.id = c.last_message_id AND m.chat_id = c.id
+		require.Equal(t, []int{5, 23}, []int{one(t, db, "SELECT count(*) FROM direct_chats"), one(t, db, "SELECT count(*) FROM direct_messages")})
+		require.Equal(t, 5, one(t, db, `SELECT count(*) FROM direct_chats c JOIN direct_messages m ON m.id = c.last_message_id AND m.chat_id = c.id
 			WHERE m.seq = c.last_seq AND m.seq = (SELECT count(*) FROM direct_messages x WHERE x.chat_id = c.id)`))
+		require.Equal(t, []int{6, 4}, []int{
+			one(t, db, `SELECT count(*) FROM channel_cursors k JOIN channels c ON c.id = k.channel_id WHERE k.read_seq < c.last_seq`),
+			one(t, db, `SELECT count(*) FROM messages m JOIN channel_cursors k ON k.channel_id = m.channel_id
+				WHERE k.user_id = 1 AND m.seq > k.read_seq`),
+		}, "what somebody has not read yet")
 		for side, reader := range map[string]string{"low": "c.low_id", "high": "c.high_id"} {
 			require.Zero(t, one(t, db, `SELECT count(*) FROM direct_chats c WHERE `+side+`_unread <> (
 				SELECT count(*) FROM direct_messages m WHERE m.chat_id = c.id AND m.sender_id <> `+reader+` AND m.seq > c.`+side+`_read_seq)`))
@@ -327,7 +334,7 @@ func TestDemo(t *testing.T) {
 
 		seed(t, db, Options{Users: 5, Groups: 2, Messages: 50})
 		requireSound(t, db)
-		require.Equal(t, 154, one(t, db, "SELECT count(*) FROM messages m JOIN channels c ON c.id = m.channel_id WHERE c.group_id <= 3"),
+		require.Equal(t, 207, one(t, db, "SELECT count(*) FROM messages m JOIN channels c ON c.id = m.channel_id WHERE c.group_id <= 4"),
 			"the demo's groups are not filled up")
 	})
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"parley/app/auth"
 	"parley/app/bus"
 	"parley/app/event"
 	"parley/app/socket"
@@ -69,7 +70,7 @@ func BenchmarkStorm(b *testing.B) {
 				require.NoError(b, a.hub.Start(ctx))
 				var all []*user
 				for i := range conns {
-					u, err := a.hub.enter(&conns[i], int64(i+1))
+					u, err := a.hub.enter(&conns[i], auth.Claims{UserID: int64(i + 1)})
 					require.NoError(b, err)
 					all = append(all, u)
 				}

@@ -19,6 +19,10 @@ func (h *Hub) Apply(change event.Change, emit func()) {
 		if u := h.users[change.UserID]; u != nil {
 			h.disable(u)
 		}
+	case change.Kind == event.SessionsEnded:
+		if u := h.users[change.UserID]; u != nil {
+			u.end(change.Families)
+		}
 	case change.UserID != 0:
 		if u := h.users[change.UserID]; u != nil {
 			h.applyToUser(u, change, emit)

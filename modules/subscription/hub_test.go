@@ -120,6 +120,49 @@ func TestAUserDisabledWhileConnectedIsClosed(t *testing.T) {
 	require.Equal(t, sockettest.ServerDisconnect, c.Reason())
 }
 
+func TestConnectionsEndWithTheirSignIn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	operator := w.join(7, 1) // whose token has none
+	device := func(token string) *sockettest.Client {
+		c := w.dialWith(token)
+		require.NoError(t, c.Connect(t.Context()))
+		w.next(c, event.Subscribed)
+		return c
+	}
+	phone, tablet, laptop, other := device("7/phone"), device("7/tablet"), device("7/laptop"), w.join(8, 1)
+
+	// The laptop's user has signed in anew, and shows a token of that.
+	ack, err := laptop.EmitAck(t.Context(), event.Auth, map[string]string{"token": "7/laptop-2"})
+	require.NoError(t, err)
+	require.Contains(t, string(ack), `"ok":true`)
+
+	w.change("user:7", "", event.Change{Kind: event.SessionsEnded, UserID: 7, Families: []string{"", "phone", "laptop", "unknown"}})
+	<-phone.Done()
+	require.Equal(t, sockettest.ServerDisconnect, phone.Reason())
+	w.emit("user:7", "STILL", nil)
+	for _, c := range []*sockettest.Client{operator, tablet, laptop} {
+		w.next(c, "STILL")
+	}
+	require.True(t, w.hears(other, 8, "user:8"))
+	w.change("user:9", "", event.Change{Kind: event.SessionsEnded, UserID: 9, Families: []string{"tablet"}}) // nobody
+	w.change("user:7", "", event.Change{Kind: event.SessionsEnded, UserID: 7, Families: []string{"laptop-2"}})
+	<-laptop.Done()
+}
+
+// A sign-in that ends while its connection is let in does not end too early.
+func TestASignInEndsDuringTheHandshake(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.dialWith("7/phone")
+	go func() { _ = c.Connect(context.Background()) }() // the end may come before its answer
+	first := w.asked()
+	w.change("user:7", "", event.Change{Kind: event.SessionsEnded, UserID: 7, Families: []string{"phone"}})
+	w.answer(first, 1)
+	<-c.Done()
+	require.Equal(t, sockettest.ServerDisconnect, c.Reason())
+}
+
 func TestOldAnswersAreIgnored(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"parley/app/auth"
 	"parley/app/bus"
 	"parley/app/event"
 	"parley/app/socket"
@@ -53,7 +54,7 @@ func asker(t *testing.T) (*Hub, *post) {
 func (h *Hub) admit(t *testing.T, ids ...int64) {
 	t.Helper()
 	for _, id := range ids {
-		_, err := h.enter(&socket.Conn{}, id)
+		_, err := h.enter(&socket.Conn{}, auth.Claims{UserID: id})
 		require.NoError(t, err)
 	}
 }

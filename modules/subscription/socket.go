@@ -149,7 +149,7 @@ func (h *Hub) connect(ctx context.Context, c *socket.Conn, token string) error {
 	if err != nil {
 		return err
 	}
-	u, err := h.enter(c, claims.UserID)
+	u, err := h.enter(c, claims)
 	if err != nil {
 		return err
 	}
@@ -172,12 +172,13 @@ func (h *Hub) connect(ctx context.Context, c *socket.Conn, token string) error {
 var errDraining = errors.New("this server is going away")
 
 // enter counts a connection in, and with the user's first one begins to subscribe.
-func (h *Hub) enter(c *socket.Conn, userID int64) (*user, error) {
+func (h *Hub) enter(c *socket.Conn, claims auth.Claims) (*user, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.draining {
 		return nil, errDraining
 	}
+	userID := claims.UserID
 	u := h.users[userID]
 	if u == nil {
 		u = &user{id: userID, answered: make(chan struct{})}
@@ -186,7 +187,7 @@ func (h *Hub) enter(c *socket.Conn, userID int64) (*user, error) {
 		h.bindings.Acquire(event.UserKey(userID))
 		h.ask(u)
 	}
-	u.conns = append(u.conns, connection{Conn: c, since: time.Now()})
+	u.conns = append(u.conns, connection{Conn: c, since: time.Now(), family: claims.Family})
 	h.conns[c] = u
 	return u, nil
 }
@@ -204,6 +205,10 @@ func (h *Hub) connected(c *socket.Conn) {
 		return
 	}
 	known := u.connection(c)
+	if known.ended {
+		c.Close(reasonSessionEnded)
+		return
+	}
 	known.connected = true
 	if u.phase == live {
 		h.welcome(u, known)
@@ -257,8 +262,12 @@ func (h *Hub) authenticate(c *socket.Conn, payload json.RawMessage, ack func(any
 	}
 	c.ExpireAt(claims.ExpiresAt)
 	h.mu.Lock()
-	if u := h.conns[c]; u != nil && u.connection(c).subscribed {
-		h.here(c)
+	if u := h.conns[c]; u != nil {
+		known := u.connection(c)
+		known.family = claims.Family
+		if known.subscribed {
+			h.here(c)
+		}
 	}
 	h.mu.Unlock()
 	ack(map[string]any{"ok": true, "expiresAt": event.At(claims.ExpiresAt)})

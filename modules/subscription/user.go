@@ -52,8 +52,10 @@ type user struct {
 type connection struct {
 	*socket.Conn
 	since      time.Time // when it asked to be let in
+	family     string    // the sign-in that its token came from; empty for an operator's token
 	connected  bool      // the client has been told that it was
 	subscribed bool      // SUBSCRIBED has been emitted
+	ended      bool      // the sign-in has ended
 }
 
 // connection finds the record of c, nil if it has left. It is good until connections come or go.
@@ -328,6 +330,23 @@ func (h *Hub) disable(u *user) {
 	for _, c := range u.conns {
 		if c.connected { // the others are about to be refused
 			c.Close(auth.ErrUserDisabled.Code)
+		}
+	}
+}
+
+// reasonSessionEnded is why connections are closed whose sign-in has ended.
+const reasonSessionEnded = "session_ended"
+
+// end closes the connections of sign-ins that have ended.
+func (u *user) end(families []string) {
+	for i := range u.conns {
+		c := &u.conns[i]
+		if c.family == "" || !slices.Contains(families, c.family) {
+			continue
+		}
+		c.ended = true
+		if c.connected { // the others are closed as soon as they are
+			c.Close(reasonSessionEnded)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -42,15 +43,16 @@ func (h *host) Go(_ string, run func(context.Context) error) {
 
 var _ registry.Host = (*host)(nil)
 
-// tokens takes a user's id for a token, with or without a time to live: "7", "7+200ms".
+// tokens takes a user's id for a token, with or without a sign-in: "7", "7/phone".
 type tokens struct{}
 
 func (tokens) Verify(token string) (auth.Claims, error) {
-	id, err := strconv.ParseInt(token, 10, 64)
+	user, family, _ := strings.Cut(token, "/")
+	id, err := strconv.ParseInt(user, 10, 64)
 	if err != nil {
 		return auth.Claims{}, auth.ErrTokenInvalid
 	}
-	return auth.Claims{UserID: id, ExpiresAt: time.Now().Add(time.Hour)}, nil
+	return auth.Claims{UserID: id, Family: family, ExpiresAt: time.Now().Add(time.Hour)}, nil
 }
 
 // keyring is the Bindings of the tests. It stands in for the routing module's: keys are bound when the test says so.
@@ -283,7 +285,12 @@ func (w *world) emit(room, name string, payload any) {
 // dial connects a user in the background, since the connection waits for a snapshot.
 func (w *world) dial(user int64) *sockettest.Client {
 	w.t.Helper()
-	c, err := sockettest.Open(w.t.Context(), w.url, sockettest.Options{Token: strconv.FormatInt(user, 10)})
+	return w.dialWith(strconv.FormatInt(user, 10))
+}
+
+func (w *world) dialWith(token string) *sockettest.Client {
+	w.t.Helper()
+	c, err := sockettest.Open(w.t.Context(), w.url, sockettest.Options{Token: token})
 	require.NoError(w.t, err)
 	w.t.Cleanup(c.Close)
 	return c

@@ -19,8 +19,6 @@ const (
 	guessPause = 6 * time.Second
 	// sweepInterval is how often expired refresh tokens are deleted.
 	sweepInterval = time.Hour
-
-	defaultFound, maxFound = 20, 50 // users in one answer to a search
 )
 
 // Router is where the API attaches its routes.
@@ -66,7 +64,11 @@ func (a *API) Init(h registry.Host) error {
 	private.GET("/me", a.me)
 	private.PATCH("/me", a.rename)
 	private.DELETE("/me", a.delete)
-	private.GET("/users", a.search)
+	private.PUT("/me/password", a.changePassword)
+	private.GET("/me/sessions", a.sessions)
+	private.DELETE("/me/sessions", a.endOtherSessions)
+	private.DELETE("/me/sessions/:sessionId", a.endSession)
+	private.GET("/users", a.users)
 	return nil
 }
 
@@ -108,7 +110,7 @@ func (a *API) register(c echo.Context) error {
 	if err := web.Bind(c, &body); err != nil {
 		return err
 	}
-	session, err := a.service.Register(c.Request().Context(), body)
+	session, err := a.service.Register(c.Request().Context(), body, c.Request().UserAgent())
 	if err != nil {
 		return err
 	}
@@ -138,7 +140,7 @@ func (a *API) login(c echo.Context) error {
 	}); err != nil {
 		return err
 	}
-	session, err := a.service.signIn(ctx, account)
+	session, err := a.service.signIn(ctx, account, c.Request().UserAgent())
 	if err != nil {
 		return err
 	}
@@ -185,7 +187,7 @@ func (a *API) refresh(c echo.Context) error {
 	if err := check.err(); err != nil {
 		return err
 	}
-	session, err := a.service.Refresh(c.Request().Context(), body.RefreshToken)
+	session, err := a.service.Refresh(c.Request().Context(), body.RefreshToken, c.Request().UserAgent())
 	if err != nil {
 		return err
 	}
@@ -197,65 +199,4 @@ func (a *API) logout(c echo.Context) error {
 		return err
 	}
 	return c.NoContent(http.StatusNoContent)
-}
-
-func (a *API) me(c echo.Context) error {
-	me, err := a.service.Get(c.Request().Context(), web.UserID(c))
-	if err != nil {
-		return err
-	}
-	return c.JSON(http.StatusOK, me)
-}
-
-func (a *API) rename(c echo.Context) error {
-	var body struct {
-		DisplayName *string `json:"displayName"`
-	}
-	if err := web.Bind(c, &body); err != nil {
-		return err
-	}
-	me, err := a.service.Rename(c.Request().Context(), web.UserID(c), body.DisplayName)
-	if err != nil {
-		return err
-	}
-	return c.JSON(http.StatusOK, me)
-}
-
-func (a *API) delete(c echo.Context) error {
-	var body struct {
-		Password string `json:"password"`
-	}
-	if err := web.Bind(c, &body); err != nil {
-		return err
-	}
-	var check checks
-	check.given("password", body.Password)
-	if err := check.err(); err != nil {
-		return err
-	}
-	ctx := c.Request().Context()
-	account, err := a.service.tables.byID(ctx, web.UserID(c))
-	if err != nil {
-		return notFound(err)
-	}
-	if err := a.guess(c, account.Username, func() error { return a.service.compare(ctx, account, body.Password) }); err != nil {
-		return err
-	}
-	if err := a.service.delete(ctx, account); err != nil {
-		return err
-	}
-	return c.NoContent(http.StatusNoContent)
-}
-
-func (a *API) search(c echo.Context) error {
-	q := web.NewQuery(c)
-	prefix, limit := q.Text("q", maxDisplayName), q.Int("limit", defaultFound, 1, maxFound)
-	if err := q.Err(); err != nil {
-		return err
-	}
-	users, err := a.service.Search(c.Request().Context(), prefix, limit)
-	if err != nil {
-		return err
-	}
-	return c.JSON(http.StatusOK, users)
 }

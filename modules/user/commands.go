@@ -89,7 +89,7 @@ func (s *Service) Enable(ctx context.Context, nameOrID string) (Account, error) 
 // SetPassword also ends every sign-in of the user.
 func (s *Service) SetPassword(ctx context.Context, nameOrID, password string) (Account, error) {
 	var c checks
-	c.password(password)
+	c.password("password", password)
 	if err := c.err(); err != nil {
 		return Account{}, err
 	}

@@ -49,7 +49,7 @@ func TestPasswordRule(t *testing.T) {
 		"correct horse battery 🐎": true,
 	} {
 		var c checks
-		c.password(given)
+		c.password("password", given)
 		require.Equal(t, ok, c.err() == nil, "%q", given)
 	}
 }

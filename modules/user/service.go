@@ -2,10 +2,6 @@ package user
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"time"
 
@@ -14,12 +10,6 @@ import (
 	"parley/app/event"
 	"parley/app/store"
 )
-
-// refreshTTL is how long somebody stays signed in without coming back.
-const refreshTTL = 30 * 24 * time.Hour
-
-// refreshBytes is the randomness of a refresh token.
-const refreshBytes = 32
 
 // Passwords hashes and verifies; auth.Passwords does it.
 type Passwords interface {
@@ -76,7 +66,7 @@ type Registration struct {
 func (r Registration) check() (row, error) {
 	var c checks
 	account := row{Username: c.username(r.Username)}
-	c.password(r.Password)
+	c.password("password", r.Password)
 	account.DisplayName = account.Username
 	if r.DisplayName != nil && *r.DisplayName != "" {
 		account.DisplayName = c.displayName(*r.DisplayName)
@@ -84,12 +74,12 @@ func (r Registration) check() (row, error) {
 	return account, c.err()
 }
 
-// Register makes an account and signs in.
-func (s *Service) Register(ctx context.Context, r Registration) (Session, error) {
+// Register makes an account and signs in. The agent is what signs in, as it calls itself.
+func (s *Service) Register(ctx context.Context, r Registration, agent string) (Session, error) {
 	if !s.options.Registration {
 		return Session{}, ErrRegistrationClosed
 	}
-	plain, first := s.newToken(rand.Text())
+	plain, first := s.firstToken(agent)
 	account, err := s.create(ctx, r, &first)
 	if err != nil {
 		return Session{}, err
@@ -147,38 +137,6 @@ func (s *Service) compare(ctx context.Context, account row, password string) err
 	return nil
 }
 
-// signIn begins a family for an account that was verified.
-func (s *Service) signIn(ctx context.Context, verified row) (Session, error) {
-	plain, first := s.newToken(rand.Text())
-	first.UserID = verified.ID
-	if err := s.tables.signIn(ctx, verified, first); err != nil {
-		return Session{}, err
-	}
-	return s.session(verified, first.Family, plain)
-}
-
-// Refresh gives the next session for a refresh token, which is used up by it.
-func (s *Service) Refresh(ctx context.Context, token string) (Session, error) {
-	plain, next := s.newToken("")
-	owner, next, err := s.tables.rotate(ctx, hashToken(token), next, s.millis())
-	if err != nil {
-		return Session{}, err
-	}
-	return s.session(owner, next.Family, plain)
-}
-
-// Logout ends one sign-in. Its last access token stays good until it expires, which is soon.
-func (s *Service) Logout(ctx context.Context, userID int64, family string) error {
-	if family == "" { // a token from the command line has no sign-in
-		return nil
-	}
-	err := s.tables.endFamily(ctx, userID, family, s.millis())
-	if errors.Is(err, store.ErrNotFound) { // the account is gone, and with it whatever could be ended
-		return nil
-	}
-	return err
-}
-
 // Authenticate implements web.Authenticator: the token is good, and its user exists and is enabled. It asks the database, together
 // with others who ask at the same time: whoever has been disabled before the call is refused.
 func (s *Service) Authenticate(ctx context.Context, token string) (userID int64, family string, err error) {
@@ -228,10 +186,15 @@ func (s *Service) delete(ctx context.Context, verified row) error {
 	if err := s.tables.delete(ctx, verified, s.millis(), told); err != nil {
 		return notFound(err)
 	}
+	s.kick()
+	return nil
+}
+
+// kick has published what was committed.
+func (s *Service) kick() {
 	if s.options.Relay != nil {
 		s.options.Relay.Kick()
 	}
-	return nil
 }
 
 // disabledEvent closes a user's connections.
@@ -245,35 +208,9 @@ func (s *Service) Search(ctx context.Context, prefix string, limit int) ([]User,
 	return s.tables.search(ctx, prefix, limit)
 }
 
-// ForgetExpired deletes refresh tokens that have expired.
-func (s *Service) ForgetExpired(ctx context.Context) (n int64, err error) {
-	return s.tables.forgetExpired(ctx, s.millis())
-}
-
-// newToken returns a refresh token as its user gets it, and as it is kept.
-func (s *Service) newToken(family string) (plain string, kept refreshToken) {
-	random := make([]byte, refreshBytes)
-	_, _ = rand.Read(random) // never fails: crypto/rand
-	plain = base64.RawURLEncoding.EncodeToString(random)
-	now := s.options.Now()
-	return plain, refreshToken{
-		TokenHash: hashToken(plain), Family: family,
-		CreatedAt: now.UnixMilli(), ExpiresAt: now.Add(refreshTTL).UnixMilli(),
-	}
-}
-
-// hashToken is how a refresh token is kept. It is random enough to need neither salt nor slowness.
-func hashToken(plain string) string {
-	sum := sha256.Sum256([]byte(plain))
-	return hex.EncodeToString(sum[:])
-}
-
-func (s *Service) session(r row, family, refresh string) (Session, error) {
-	access, expires, err := s.tokens.Issue(r.ID, family, 0)
-	if err != nil {
-		return Session{}, err //nolint:wrapcheck // says it all
-	}
-	return Session{User: r.user(), AccessToken: access, RefreshToken: refresh, ExpiresAt: event.At(expires)}, nil
+// ByIDs finds users, those who deleted their account included, in the order of the ids. Ids that nobody has are left out.
+func (s *Service) ByIDs(ctx context.Context, ids []int64) ([]User, error) {
+	return s.tables.byIDs(ctx, ids)
 }
 
 func (s *Service) millis() int64 { return s.options.Now().UnixMilli() }

@@ -77,7 +77,7 @@ func TestConcurrentRefreshes(t *testing.T) {
 			results := make(chan result, racers)
 			for range racers {
 				go func() {
-					s, err := w.service.Refresh(context.Background(), session.RefreshToken)
+					s, err := w.service.Refresh(context.Background(), session.RefreshToken, "")
 					results <- result{s, err}
 				}()
 			}
@@ -91,7 +91,7 @@ func TestConcurrentRefreshes(t *testing.T) {
 				require.ErrorIs(t, r.err, ErrTokenReused)
 			}
 			require.Len(t, successors, 1)
-			_, err := w.service.Refresh(t.Context(), successors[0].RefreshToken)
+			_, err := w.service.Refresh(t.Context(), successors[0].RefreshToken, "")
 			require.ErrorIs(t, err, ErrRefreshInvalid)
 		}
 	})
@@ -111,17 +111,17 @@ func TestReuseWhileTheSuccessorIsRotated(t *testing.T) {
 	inBoth(t, func(t *testing.T, w *world) {
 		for range 10 {
 			first := w.loginOrRegister("anna")
-			second, err := w.service.Refresh(t.Context(), first.RefreshToken)
+			second, err := w.service.Refresh(t.Context(), first.RefreshToken, "")
 			require.NoError(t, err)
 			stolen := make(chan error, 1)
 			go func() {
-				_, err := w.service.Refresh(context.Background(), first.RefreshToken)
+				_, err := w.service.Refresh(context.Background(), first.RefreshToken, "")
 				stolen <- err
 			}()
-			third, err := w.service.Refresh(t.Context(), second.RefreshToken)
+			third, err := w.service.Refresh(t.Context(), second.RefreshToken, "")
 			require.ErrorIs(t, <-stolen, ErrTokenReused)
 			if err == nil {
-				_, err = w.service.Refresh(t.Context(), third.RefreshToken)
+				_, err = w.service.Refresh(t.Context(), third.RefreshToken, "")
 			}
 			require.ErrorIs(t, err, ErrRefreshInvalid)
 		}
@@ -211,14 +211,14 @@ func TestSignInChecksAgain(t *testing.T) {
 		require.NoError(t, err)
 		_, err = w.service.SetPassword(ctx, "anna", "new password")
 		require.NoError(t, err)
-		_, err = w.service.signIn(ctx, verified)
+		_, err = w.service.signIn(ctx, verified, "")
 		require.ErrorIs(t, err, ErrInvalidCredentials)
 
 		verified, err = w.service.verify(ctx, "anna", "new password")
 		require.NoError(t, err)
 		_, err = w.service.Disable(ctx, "anna")
 		require.NoError(t, err)
-		_, err = w.service.signIn(ctx, verified)
+		_, err = w.service.signIn(ctx, verified, "")
 		require.ErrorIs(t, err, ErrDisabled)
 	})
 }

@@ -9,7 +9,6 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 
-	"parley/app/auth"
 	"parley/app/bus"
 	"parley/app/event"
 	"parley/app/store"
@@ -35,20 +34,6 @@ func (r row) user() User {
 func (r row) account() Account { return Account{User: r.user(), Disabled: r.disabled()} }
 
 func (r row) disabled() bool { return r.DisabledAt != nil }
-
-// refreshToken is a row of refresh_tokens.
-type refreshToken struct {
-	TokenHash string `gorm:"primaryKey"`
-	Family    string
-	UserID    int64
-	ExpiresAt int64
-	UsedAt    *int64
-	RevokedAt *int64
-	CreatedAt int64 `gorm:"autoCreateTime:false"`
-}
-
-// TableName implements gorm's Tabler.
-func (refreshToken) TableName() string { return "refresh_tokens" }
 
 // tables is the module's part of the database. Whatever changes a user's tokens holds the lock on the user's
 // row, so that no token slips in while others are revoked.
@@ -129,97 +114,6 @@ func lock(tx *gorm.DB, id int64) (row, error) {
 	return r, err
 }
 
-// signIn adds the first token of a family, unless the account was disabled or got another password since it was read.
-func (t tables) signIn(ctx context.Context, verified row, token refreshToken) error {
-	err := t.db.Write(ctx, func(tx *gorm.DB) error {
-		now, err := lock(tx, verified.ID)
-		switch {
-		case err != nil:
-			return err
-		case now.PasswordHash != verified.PasswordHash:
-			return ErrInvalidCredentials
-		case now.disabled():
-			return ErrDisabled
-		}
-		return tx.Create(&token).Error
-	})
-	if errors.Is(err, store.ErrNotFound) { // the account was deleted
-		return ErrInvalidCredentials
-	}
-	return err
-}
-
-// rotate puts next, whose family and user are not set yet, in the place of the token with the given hash. Of two that try it at the same time, one
-// succeeds; the other one finds the token used, which ends the family.
-func (t tables) rotate(ctx context.Context, hash string, next refreshToken, now int64) (owner row, token refreshToken, err error) {
-	var refused error // the transaction is committed all the same
-	err = t.db.Write(ctx, func(tx *gorm.DB) error {
-		refused, token = nil, refreshToken{} // gorm would search by what a former run has left in it
-		if err := tx.Where("token_hash = ?", hash).Take(&token).Error; err != nil {
-			return err
-		}
-		var err error
-		if owner, err = lock(tx, token.UserID); err != nil {
-			return err
-		}
-		used := tx.Model(&refreshToken{}).
-			Where("token_hash = ? AND used_at IS NULL AND revoked_at IS NULL AND expires_at > ?", hash, now).
-			Update("used_at", now)
-		if used.Error != nil {
-			return used.Error
-		}
-		switch {
-		case used.RowsAffected == 0:
-			refused, err = refuse(tx, hash, owner, now)
-			return err
-		case owner.disabled():
-			return auth.ErrUserDisabled
-		}
-		next.Family, next.UserID = token.Family, token.UserID
-		token = next
-		return tx.Create(&next).Error
-	})
-	switch {
-	case errors.Is(err, store.ErrNotFound):
-		err = ErrRefreshInvalid
-	case err == nil:
-		err = refused
-	}
-	return owner, token, err
-}
-
-// refuse finds out why a token cannot be used. One that was used before ends its family.
-func refuse(tx *gorm.DB, hash string, owner row, now int64) (why, err error) {
-	var token refreshToken // as it is now, under the lock
-	if err := tx.Where("token_hash = ?", hash).Take(&token).Error; err != nil {
-		return nil, err
-	}
-	switch {
-	case token.ExpiresAt <= now:
-		return ErrRefreshInvalid, nil
-	case token.UsedAt != nil:
-		return ErrTokenReused, revoke(tx, now, "family = ?", token.Family)
-	case owner.disabled():
-		return auth.ErrUserDisabled, nil
-	}
-	return ErrRefreshInvalid, nil
-}
-
-// revoke ends the tokens of a condition.
-func revoke(tx *gorm.DB, now int64, where string, args ...any) error {
-	return tx.Model(&refreshToken{}).Where("revoked_at IS NULL").Where(where, args...).Update("revoked_at", now).Error
-}
-
-// endFamily ends one sign-in of a user.
-func (t tables) endFamily(ctx context.Context, userID int64, family string, now int64) error {
-	return t.db.Write(ctx, func(tx *gorm.DB) error {
-		if _, err := lock(tx, userID); err != nil {
-			return err
-		}
-		return revoke(tx, now, "user_id = ? AND family = ?", userID, family)
-	})
-}
-
 // setDisplayName fails with store.ErrNotFound.
 func (t tables) setDisplayName(ctx context.Context, id int64, name string) (row, error) {
 	return t.update(ctx, id, func(tx *gorm.DB, r *row) error {
@@ -234,9 +128,29 @@ func (t tables) setPassword(ctx context.Context, id int64, hash string, now int6
 		if r.deleted() {
 			return ErrUserNotFound
 		}
-		r.PasswordHash = hash
-		return errors.Join(tx.Model(r).Update("password_hash", hash).Error, revoke(tx, now, "user_id = ?", id))
+		return r.setPassword(tx, hash, "", now)
 	})
+}
+
+// changePassword also signs the user out everywhere else, unless the account got another password since it was verified.
+func (t tables) changePassword(ctx context.Context, verified row, hash, family string, now int64) error {
+	_, err := t.update(ctx, verified.ID, func(tx *gorm.DB, r *row) error {
+		if r.PasswordHash != verified.PasswordHash {
+			return ErrInvalidCredentials
+		}
+		return r.setPassword(tx, hash, family, now)
+	})
+	return err
+}
+
+// setPassword changes a locked row, and ends all sign-ins but one.
+func (r *row) setPassword(tx *gorm.DB, hash, family string, now int64) error {
+	r.PasswordHash = hash
+	if err := tx.Model(r).Update("password_hash", hash).Error; err != nil {
+		return err
+	}
+	_, err := endSessions(tx, r.ID, now, "family <> ?", family)
+	return err
 }
 
 // disable also signs the user out everywhere; told is published with it. It changes nothing about a user who is disabled already.
@@ -296,6 +210,26 @@ func (t tables) search(ctx context.Context, prefix string, limit int) ([]User, e
 	return users, store.Map(err)
 }
 
+// byIDs finds users, in the order of the ids; those that do not exist are left out.
+func (t tables) byIDs(ctx context.Context, ids []int64) ([]User, error) {
+	var rows []row
+	if err := t.db.Read(ctx).Where("id IN ?", ids).Find(&rows).Error; err != nil {
+		return nil, store.Map(err)
+	}
+	found := make(map[int64]row, len(rows))
+	for _, r := range rows {
+		found[r.ID] = r
+	}
+	users := make([]User, 0, len(rows))
+	for _, id := range ids {
+		if r, ok := found[id]; ok {
+			users = append(users, r.user())
+			delete(found, id) // an id that comes twice is answered once
+		}
+	}
+	return users, nil
+}
+
 // beginsWith is the LIKE pattern of a prefix that is meant literally.
 func beginsWith(prefix string) string {
 	return strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(prefix) + "%"
@@ -311,14 +245,4 @@ func (t tables) all(ctx context.Context) ([]Account, error) {
 		accounts = append(accounts, r.account())
 	}
 	return accounts, nil
-}
-
-// forgetExpired deletes tokens that nobody can use, nor reuse, any more.
-func (t tables) forgetExpired(ctx context.Context, now int64) (n int64, err error) {
-	err = t.db.Write(ctx, func(tx *gorm.DB) error {
-		gone := tx.Where("expires_at <= ?", now).Delete(&refreshToken{})
-		n = gone.RowsAffected
-		return gone.Error
-	})
-	return n, err
 }

@@ -33,7 +33,8 @@ var (
 	// ErrStillMember keeps an account whose groups would be left with a member, or an owner, that is nobody.
 	ErrStillMember = problem.New(http.StatusConflict, "still_member", "You are still a member of a group.").
 			WithDetail("Leave your groups first; those that have no other owner need one, or must be deleted.")
-	ErrUserNotFound = problem.New(http.StatusNotFound, "user_not_found", "There is no such user.")
+	ErrSessionNotFound = problem.New(http.StatusNotFound, "session_not_found", "There is no such session of yours, or it has ended.")
+	ErrUserNotFound    = problem.New(http.StatusNotFound, "user_not_found", "There is no such user.")
 )
 
 // User is a person as clients see one.
@@ -119,9 +120,9 @@ func foldUsername(name string) (kept string, ok bool) {
 	return string(folded), true
 }
 
-func (c *checks) password(password string) {
+func (c *checks) password(field, password string) {
 	if n := utf8.RuneCountInString(password); n < minPassword || n > maxPassword || !utf8.ValidString(password) {
-		c.add("password", "must have %d to %d characters", minPassword, maxPassword)
+		c.add(field, "must have %d to %d characters", minPassword, maxPassword)
 	}
 }
 

@@ -101,6 +101,7 @@ type world struct {
 	passwords *fakePasswords
 	clock     *clock
 	http      http.Handler
+	agent     string // what calls
 }
 
 func newWorld(t *testing.T, s *store.Store, o Options) *world {
@@ -155,6 +156,7 @@ func (w *world) call(method, path, token, body string, into any) int {
 	if token != "" {
 		r.Header.Set("Authorization", "Bearer "+token)
 	}
+	r.Header.Set("User-Agent", w.agent)
 	answer := httptest.NewRecorder()
 	w.http.ServeHTTP(answer, r)
 	data, err := io.ReadAll(answer.Body)

@@ -1,0 +1,1 @@
+document.getElementById("app").textContent = "The web client is not part of this build.";
