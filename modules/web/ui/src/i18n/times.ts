@@ -8,25 +8,32 @@ export type TimeKind = "time" | "day" | "relative" | "full";
 
 const minute = 60_000;
 const hour = 60 * minute;
-const day = 24 * hour;
+const dayLength = 24 * hour;
 
 const clockTime: Intl.DateTimeFormatOptions = { hour: "2-digit", minute: "2-digit" };
-const date: Intl.DateTimeFormatOptions = { weekday: "long", day: "numeric", month: "long" };
+const day: Intl.DateTimeFormatOptions = { weekday: "long", day: "numeric", month: "long" };
+const styles = {
+  clockTime,
+  day,
+  dayOfYear: { ...day, year: "numeric" },
+  date: { day: "numeric", month: "short", year: "numeric" },
+  full: { ...day, ...clockTime, year: "numeric" },
+} satisfies Record<string, Intl.DateTimeFormatOptions>;
 
 /** Formatters are costly to make, and there are few different ones. */
 const formatters = new Map<string, Intl.DateTimeFormat>();
 
-function formatWith(at: Date, locale: string, options: Intl.DateTimeFormatOptions): string {
-  const key = locale + JSON.stringify(options);
+function formatWith(at: Date, locale: string, style: keyof typeof styles): string {
+  const key = `${style} ${locale}`;
   let formatter = formatters.get(key);
-  if (!formatter) formatters.set(key, (formatter = new Intl.DateTimeFormat(locale, options)));
+  if (!formatter) formatters.set(key, (formatter = new Intl.DateTimeFormat(locale, styles[style])));
   return formatter.format(at);
 }
 
 /** How many midnights are between a and b, in the time zone of this device. */
 function daysBetween(a: Date, b: Date): number {
   const midnight = (d: Date): number => new Date(d.getFullYear(), d.getMonth(), d.getDate()).getTime();
-  return Math.round((midnight(b) - midnight(a)) / day);
+  return Math.round((midnight(b) - midnight(a)) / dayLength);
 }
 
 function capitalized(text: string): string {
@@ -36,8 +43,7 @@ function capitalized(text: string): string {
 function formatDay(at: Date, now: Date, locale: string): string {
   const ago = daysBetween(at, now);
   if (ago === 0 || ago === 1) return capitalized(new Intl.RelativeTimeFormat(locale, { numeric: "auto" }).format(-ago, "day"));
-  const withYear = at.getFullYear() === now.getFullYear() ? {} : { year: "numeric" as const };
-  return formatWith(at, locale, { ...date, ...withYear });
+  return formatWith(at, locale, at.getFullYear() === now.getFullYear() ? "day" : "dayOfYear");
 }
 
 function formatRelative(at: Date, now: Date, locale: string): string {
@@ -45,9 +51,9 @@ function formatRelative(at: Date, now: Date, locale: string): string {
   const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto", style: "short" });
   if (ago < minute) return relative.format(0, "second");
   if (ago < hour) return relative.format(-Math.floor(ago / minute), "minute");
-  if (ago < day) return relative.format(-Math.floor(ago / hour), "hour");
-  if (ago < 30 * day) return relative.format(-daysBetween(at, now), "day");
-  return formatWith(at, locale, { day: "numeric", month: "short", year: "numeric" });
+  if (ago < dayLength) return relative.format(-Math.floor(ago / hour), "hour");
+  if (ago < 30 * dayLength) return relative.format(-daysBetween(at, now), "day");
+  return formatWith(at, locale, "date");
 }
 
 /** A time as it is said at the moment `now`. */
@@ -55,13 +61,13 @@ export function formatTime(time: Time, kind: TimeKind, now: Date, locale: string
   const at = new Date(time);
   switch (kind) {
     case "time":
-      return formatWith(at, locale, clockTime);
+      return formatWith(at, locale, "clockTime");
     case "day":
       return formatDay(at, now, locale);
     case "relative":
       return formatRelative(at, now, locale);
     case "full":
-      return formatWith(at, locale, { ...date, ...clockTime, year: "numeric" });
+      return formatWith(at, locale, "full");
   }
 }
 

@@ -1,10 +1,11 @@
 import type { Id } from "@/client";
 
+const segmenter = new Intl.Segmenter();
+
 /** The first letters of the first and of the last word of a name, as people see letters: an emoji with all its parts is one. */
 export function initialsOf(name: string): string {
   const words = name.split(/[\s\-_.]+/u).filter(Boolean);
   const chosen = words.length > 1 ? [words[0], words[words.length - 1]] : words;
-  const segmenter = new Intl.Segmenter();
   return chosen
     .map((word) => {
       const [first] = segmenter.segment(word ?? "");

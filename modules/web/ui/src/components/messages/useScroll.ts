@@ -33,6 +33,7 @@ export function useScroll(
   rows: () => readonly Row[],
 ): Scroll {
   const atEnd = ref(true);
+  let before = 0;
 
   function distances(): { top: number; bottom: number } {
     const list = virtualizer.value;
@@ -80,7 +81,10 @@ export function useScroll(
     first,
     last,
     onScroll() {
-      atEnd.value = distances().bottom <= endSlack;
+      const { top, bottom } = distances();
+      // Only who scrolls up leaves the end: when rows grow, the end goes away by itself, and is followed.
+      atEnd.value = bottom <= endSlack || (atEnd.value && top >= before);
+      before = top;
     },
     onResize() {
       if (atEnd.value) void nextTick(toEnd);
