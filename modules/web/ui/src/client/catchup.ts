@@ -67,7 +67,10 @@ export class CatchUp implements Copy {
     w.ledger.set(key, { lastSeq: told.lastSeq, readSeq: told.readSeq, unread: told.unread, mentions: told.mentions });
     if (!room) return;
     for (const message of told.changes) room.replace(message);
-    for (const message of told.messages) room.live?.append(message);
+    for (const message of told.messages) {
+      room.replace(message); // it may have been fetched by other ways meanwhile, and have changed since
+      room.live?.append(message);
+    }
     this.#taken(room, told.messages, told.lastSeq);
     if (told.lastSeq > told.deliveredSeq && room.live?.last === told.lastSeq) w.reports.report("MESSAGE_DELIVERED", key, told.lastSeq);
   }

@@ -8,8 +8,6 @@ import type { Heard } from "./wire.js";
 import type { World } from "./world.js";
 
 const page = 50;
-/** How often a page is fetched again because of what was heard meanwhile, before it is taken as it is. */
-const tries = 5;
 
 /** Fetches parts of what was said, and shows them. Of each kind, one fetch of a room is under way at a time. */
 export class History {
@@ -103,23 +101,25 @@ export class History {
   }
 
   /**
-   * Fetches a page and takes it. What is heard meanwhile is applied after it; but whether replies that are heard are in the page's count
-   * already cannot be told, nor whether what was missed before everything was asked for is in the page: then it is fetched again.
+   * Fetches a page and takes it. What is heard meanwhile is applied after it. Where that may not be all that has happened since, or may be in the
+   * page already, what has changed since before the page is fetched once more.
    */
   async #fetch(room: Room, query: string, take: (told: Told<Message>) => void): Promise<void> {
-    const { http, inbox, sync } = this.#w;
+    const { http, inbox, sync, rooms, ledger } = this.#w;
     const path = this.#path(room.place) + query;
-    for (let n = 1; ; n++) {
+    await http.repeat(() => {
+      const from = room.live?.last ?? ledger.get(room.key)?.lastSeq ?? 0;
       const epoch = sync.epoch;
-      const taken = await http.repeat(() => inbox.during(() => http.once<Told<Message>>("GET", path), (told, since) => {
-        if (n < tries && (sync.epoch !== epoch || doubtful(told.messages, since))) return false;
-        if (this.#w.rooms.get(room.key) !== room) throw ownProblem("channel_not_found", "This channel is gone, or you may not read it any more.");
+      const alone = !room.loaded;
+      return inbox.during(() => http.once<Told<Message>>("GET", path), (told, since) => {
+        if (rooms.get(room.key) !== room) throw ownProblem("channel_not_found", "This channel is gone, or you may not read it any more.");
+        const began = room.live;
         take(told);
         this.#taken(room, told.messages);
-        return true;
-      }));
-      if (taken) return;
-    }
+        const moved = room.live !== began && !alone;
+        if (moved || sync.epoch !== epoch || sync.busy || doubtful(told.messages, since)) sync.about(room.key, from);
+      });
+    });
   }
 
   #taken(room: Room, messages: readonly Message[]): void {

@@ -21,6 +21,8 @@ export interface Request {
 const patience = 15_000;
 const shortestPause = 500;
 const longestPause = 10_000;
+/** How often one request has the token renewed: it may expire again while others are waited for. */
+const mostRenewals = 3;
 
 /** Requests to the API. */
 export class Http {
@@ -84,15 +86,15 @@ export class Http {
 
   async #answer(method: string, path: string, request: Request): Promise<{ body: unknown; headers: Headers }> {
     const life = this.#life.signal;
-    let renewed = false;
+    let renewals = 0;
     for (let n = 0; ; n++) {
       const token = request.anonymous ? undefined : await this.#authority.token();
       if (life.aborted) throw life.reason;
       const { status, headers, body } = await this.#attempt(method, path, request, token, life);
       if (status >= 200 && status < 300) return { body, headers };
       const error = problemOf(status, headers, body);
-      if (status === 401 && !request.anonymous && !renewed && renewable.has(error.code)) {
-        renewed = true;
+      if (status === 401 && !request.anonymous && renewals < mostRenewals && renewable.has(error.code)) {
+        renewals++;
         await this.#authority.renew(token);
       } else if (status === 429 && n < 3) {
         await this.#pause(n, error.retryAfter);

@@ -25,6 +25,8 @@ export interface Copy {
 export class Sync {
   /** Grows each time that everything is asked for. */
   epoch = 0;
+  /** Everything is being asked for at the moment. */
+  busy = false;
 
   readonly #http: Http;
   readonly #inbox: Inbox;
@@ -77,6 +79,7 @@ export class Sync {
   async #all(): Promise<void> {
     const [first = {}, ...more] = requests(this.#copy.positions());
     this.epoch++;
+    this.busy = true;
     const since = this.#token;
     try {
       await this.#ask([{ ...first, more: false, ...(since === undefined ? {} : { since }) }, ...more]);
@@ -84,6 +87,8 @@ export class Sync {
       if (since === undefined || !(error instanceof ProblemError) || error.status !== 400) throw error;
       this.#token = undefined; // another server's, say
       this.#everything = true;
+    } finally {
+      this.busy = false;
     }
   }
 
