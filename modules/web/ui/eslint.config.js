@@ -5,7 +5,7 @@ import globals from "globals";
 import typescript from "typescript-eslint";
 
 export default typescript.config(
-  { ignores: ["node_modules/", "dist/", "../dist/"] },
+  { ignores: ["node_modules/", "dist/", "../dist/", "src/client/dist/"] },
   js.configs.recommended,
   ...typescript.configs.strictTypeChecked,
   ...vue.configs["flat/recommended"],

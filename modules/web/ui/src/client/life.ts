@@ -146,7 +146,7 @@ export class Life {
           if (answer.token) this.#isKnown();
           return also;
         },
-      }),
+      }, () => void this.#catchUpLater()),
       members: new Members(changes, http, inbox, users),
       ledger: new Ledger(me, groups, chats, rooms, changes),
       outbox: new Outbox({
@@ -178,13 +178,15 @@ export class Life {
 
   /** Fetches what was missed, however long it takes; gives up when the sign-in is over. */
   async #catchUp(): Promise<void> {
-    try {
-      await this.world.sync.catchUp();
-    } catch {
-      if (this.#ended) return;
-      await new Promise<void>((resolve) => (this.#timer = setTimeout(resolve, afterFault)));
-      await this.#catchUp();
-    }
+    if (this.#ended) return;
+    await this.world.sync.catchUp().catch(() => this.#catchUpLater());
+  }
+
+  async #catchUpLater(): Promise<void> {
+    if (this.#ended) return;
+    clearTimeout(this.#timer);
+    await new Promise<void>((resolve) => (this.#timer = setTimeout(resolve, afterFault)));
+    await this.#catchUp();
   }
 
   #fetchNewest(room: Room): void {

@@ -25,33 +25,45 @@ export interface Copy {
 export class Sync {
   /** Grows each time that everything is asked for. */
   epoch = 0;
-  /** Everything is being asked for at the moment. */
-  busy = false;
 
   readonly #http: Http;
   readonly #inbox: Inbox;
   readonly #copy: Copy;
+  readonly #fault: () => void;
   #token: string | undefined;
-  #everything = false;
+  /** Where everything that is to be asked for goes on from; undefined if nothing is. */
+  #everything: Map<PlaceKey, number> | undefined;
+  #asking = false;
   #places = new Map<PlaceKey, number>();
   #running: Promise<void> | undefined;
 
-  constructor(http: Http, inbox: Inbox, copy: Copy) {
+  /** fault is told of requests about places that failed: they are made again with the next catching up. */
+  constructor(http: Http, inbox: Inbox, copy: Copy, fault: () => void) {
     this.#http = http;
     this.#inbox = inbox;
     this.#copy = copy;
+    this.#fault = fault;
   }
 
-  /** Fetches everything that was missed. Resolves once nothing is missing. */
+  /** Everything is being asked for at the moment, or will be. */
+  get busy(): boolean {
+    return this.#asking || this.#everything !== undefined;
+  }
+
+  /**
+   * Fetches everything that was missed until now. Resolves once nothing is missing. It may have to wait for other requests, while events go on: so it
+   * is noted now how far everything is here.
+   */
   catchUp(): Promise<void> {
-    this.#everything = true;
+    this.epoch++;
+    this.#everything = lowest(this.#copy.positions(), this.#everything);
     return this.#run();
   }
 
   /** Fetches what is missing of a place: what comes after seq, by default after what is here. */
   about(key: PlaceKey, seq?: number): void {
     this.#places.set(key, Math.min(seq ?? Infinity, this.#places.get(key) ?? Infinity));
-    void this.#run().catch(() => undefined); // the sign-in is over
+    this.#run().catch(() => this.#fault());
   }
 
   #run(): Promise<void> {
@@ -62,33 +74,37 @@ export class Sync {
 
   async #work(): Promise<void> {
     try {
-      while (this.#everything || this.#places.size > 0) await this.#round();
+      while (this.busy || this.#places.size > 0) await this.#round();
     } finally {
       this.#running = undefined; // at once, so that whoever asks from now on is not taken for one who was answered
     }
   }
 
   #round(): Promise<void> {
+    const from = this.#everything;
+    if (from) return this.#all(from);
     const places = this.#places;
     this.#places = new Map();
-    if (!this.#everything) return this.#ask(this.#known(places));
-    this.#everything = false; // of which the places are a part
-    return this.#all();
+    return this.#ask(this.#known(places)).catch((error: unknown) => {
+      this.#places = lowest(places, this.#places);
+      throw error;
+    });
   }
 
-  async #all(): Promise<void> {
-    const [first = {}, ...more] = requests(this.#copy.positions());
-    this.epoch++;
-    this.busy = true;
+  async #all(from: Map<PlaceKey, number>): Promise<void> {
+    const now = this.#copy.positions();
+    const [first = {}, ...more] = requests(lowest(now, new Map([...from].filter(([key]) => now.has(key)))));
+    this.#everything = undefined;
+    this.#asking = true;
     const since = this.#token;
     try {
       await this.#ask([{ ...first, more: false, ...(since === undefined ? {} : { since }) }, ...more]);
     } catch (error) {
+      this.#everything = lowest(from, this.#everything);
       if (since === undefined || !(error instanceof ProblemError) || error.status !== 400) throw error;
       this.#token = undefined; // another server's, say
-      this.#everything = true;
     } finally {
-      this.busy = false;
+      this.#asking = false;
     }
   }
 
@@ -126,6 +142,13 @@ export class Sync {
     }
     return requests(known);
   }
+}
+
+/** Of every place that is in either, the lowest seq. */
+function lowest(one: ReadonlyMap<PlaceKey, number>, other: ReadonlyMap<PlaceKey, number> = new Map()): Map<PlaceKey, number> {
+  const all = new Map(one);
+  for (const [key, seq] of other) all.set(key, Math.min(seq, all.get(key) ?? Infinity));
+  return all;
 }
 
 /** Requests for what was missed in places, each for as many as the server takes. */

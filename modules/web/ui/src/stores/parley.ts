@@ -1,12 +1,9 @@
 import { defineStore } from "pinia";
 import { computed, shallowRef, type ShallowRef } from "vue";
 
-import type { Id, Parley, Place, PlaceKey, Topic } from "@/client";
+import { keyOf, type Id, type Parley, type Place, type Topic } from "@/client";
 
-/** The key under which the client knows a place. */
-export function keyOf(place: Place): PlaceKey {
-  return place.kind === "channel" ? `c${place.id}` : `d${place.id}`;
-}
+export { keyOf };
 
 /**
  * The client, as Vue sees it. The client knows no framework and says by topic what has changed; here every topic is a reactive
