@@ -4,11 +4,17 @@
  */
 import type { PlaceKey } from "@/client";
 
+/** What is needed of a LockManager. */
+export interface Locks {
+  request(name: string, options: LockOptions, work: () => Promise<void>): Promise<unknown>;
+  query(): Promise<Pick<LockManagerSnapshot, "held">>;
+}
+
 const lead = "parley.notifies";
 const shows = (key: PlaceKey): string => `parley.shows.${key}`;
 
 /** Holds a lock until it is ended. */
-function hold(locks: LockManager, name: string, mode: LockMode, granted?: () => void): () => void {
+function hold(locks: Locks, name: string, mode: LockMode, granted?: () => void): () => void {
   const ending = new AbortController();
   let release: (() => void) | undefined;
   locks
@@ -27,12 +33,12 @@ function hold(locks: LockManager, name: string, mode: LockMode, granted?: () => 
 
 /** Which window speaks for all of them, and what they show. */
 export class Windows {
-  readonly #locks: LockManager;
+  readonly #locks: Locks;
   #leads = false;
   readonly #endLead: () => void;
   #endShow: (() => void) | undefined;
 
-  constructor(locks: LockManager) {
+  constructor(locks: Locks) {
     this.#locks = locks;
     this.#endLead = hold(locks, lead, "exclusive", () => (this.#leads = true));
   }

@@ -21,7 +21,10 @@ function searching() {
     api: {
       search: (query) =>
         new Promise((resolve) => {
-          asked.push({ query, answer: (results) => (resolve(results), flushPromises()) });
+          asked.push({ query, answer: async (results) => {
+            resolve(results);
+            await flushPromises();
+          } });
         }),
     },
   });
