@@ -20,7 +20,13 @@ export default defineConfig({
       runtimeOnly: true,
     }),
   ],
-  resolve: { alias: { "@": fileURLToPath(new URL("./src", import.meta.url)) } },
+  resolve: {
+    alias: [
+      // As it is here, not as its package has it.
+      { find: /^@\/client$/, replacement: fileURLToPath(new URL("./src/client/index.ts", import.meta.url)) },
+      { find: /^@(?=\/)/, replacement: fileURLToPath(new URL("./src", import.meta.url)) },
+    ],
+  },
   build: {
     // Beside the sources, committed, and embedded in the program.
     outDir: "../dist",

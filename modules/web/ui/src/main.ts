@@ -2,7 +2,7 @@ import "@/styles/tokens.css";
 import "@/styles/base.css";
 
 import { createPinia } from "pinia";
-import { createApp } from "vue";
+import { createApp, watch } from "vue";
 
 import App from "@/App.vue";
 import { createParley } from "@/client";
@@ -19,6 +19,7 @@ async function start(): Promise<void> {
   const settings = useSettings();
   const texts = createTexts();
   const firstTexts = texts.use(settings.shownLanguage);
+  watch(() => settings.shownLanguage, texts.use);
   app.use(texts.i18n);
 
   const parley = createParley();
