@@ -34,8 +34,20 @@ type browserScenario struct {
 
 // browserScenarios are listed with those first that take longest.
 func browserScenarios() []browserScenario {
-	one := setups()[:1]
+	one, split := setups()[:1], setups()[2:]
+	both := append(one[:1:1], split...)
 	return []browserScenario{
+		{"outage", both},
+		{"conversation", both},
+		{"offline", both},
+		{"removal", both},
+		{"beginning", one},
+		{"tabs", one},
+		{"keyboard", one},
+		{"mobile", one},
+		{"finding", one},
+		{"appearance", one},
+		{"hostile", one},
 		{"policy", one},
 	}
 }

@@ -34,6 +34,9 @@ export const texts = async (page, pattern) =>
 /** How far a message of one's own has got, in the words of the client. */
 export const receipt = (row, words) => row.getByRole("button", { name: words }).or(row.getByTitle(words));
 
+/** What is shown beside the conversation, such as its "Members". */
+export const panel = (page, name) => page.getByRole("region", { name, exact: true });
+
 /** Presses a button of a message: those are shown for the one that is pointed at. */
 export async function act(page, text, action) {
   await message(page, text).hover();

@@ -1,6 +1,6 @@
 // Two people talk: what one does, the other sees at once.
 
-import { act, choose, composer, go, link, message, receipt, send } from "./app.mjs";
+import { act, choose, composer, go, link, message, panel, receipt, send } from "./app.mjs";
 import { gone, shown } from "./expect.mjs";
 
 export default async function conversation(stage) {
@@ -83,7 +83,7 @@ async function threads(hers, his) {
   await send(hers, "At the bridge");
   await shown(message(his, "At the bridge").getByRole("button", { name: /Where do we meet/ }));
   await act(his, "Where do we meet?", "Reply in thread");
-  const thread = his.getByRole("complementary").filter({ hasText: "Thread" });
+  const thread = panel(his, "Thread");
   await shown(thread.getByText("At the bridge"));
   await thread.getByRole("textbox").fill("Fine");
   await thread.getByRole("textbox").press("Enter");
@@ -97,5 +97,5 @@ async function pins(hers, his) {
   await choose(hers, "Where do we meet?", "Pin");
   await shown(message(his, "Where do we meet?").getByText("Pinned by Ann"));
   await his.getByRole("button", { name: "Pinned messages" }).click();
-  await shown(his.getByRole("complementary").getByText("Where do we meet?"));
+  await shown(panel(his, "Pinned messages").getByText("Where do we meet?"));
 }
