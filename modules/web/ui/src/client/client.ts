@@ -49,7 +49,15 @@ class Client implements Parley {
     });
     this.#http = new Http(env.fetch, env.url, this.#session);
     this.#session.use(this.#http);
-    this.api = knowing(requests(this.#http), () => this.#life?.world);
+    const api = knowing(requests(this.#http), () => this.#life?.world);
+    this.api = {
+      ...api,
+      deleteMe: async (password) => {
+        await api.deleteMe(password);
+        this.#life?.world.outbox.forget();
+        this.#session.forget();
+      },
+    };
   }
 
   // --- What is known ---

@@ -124,7 +124,8 @@ export class Connection {
     socket.on("connect", () => this.#is("connecting"));
     socket.on("connect_error", (error: Error & { data?: { code?: string } }) => {
       // A refusal says why; else the server was not reached.
-      void this.#lost(token, error.data?.code !== undefined);
+      const code = error.data?.code ?? "";
+      void this.#lost(token, code.startsWith("token_") || code === "user_disabled");
     });
     socket.on("disconnect", (reason: string) => {
       // When the server ends a connection for good, its token is no good any more.

@@ -63,3 +63,18 @@ test("a group that one leaves with this client is no news", async () => {
   expect(ann.groups).toEqual([]);
   expect(left).toEqual([]);
 });
+
+test("older personal chats are fetched when they are asked for", async () => {
+  const server = scene();
+  for (let id = 100; id < 230; id++) {
+    server.addUser(id, `user-${id}`);
+    server.personal(id, 1, "hello");
+  }
+  const ann = await signedIn(server, "ann");
+  expect(ann.chats).toHaveLength(100);
+  const loading = ann.loadMoreChats();
+  await pass(50);
+  await loading;
+  await ann.loadMoreChats();
+  expect(ann.chats).toEqual(server.chatsFor(1));
+});

@@ -1,20 +1,22 @@
 /** Requests whose answers change what is known here, before the events that say the same. */
 import type { Api } from "./api.js";
+import { leaveChannel, leaveGroup } from "./departures.js";
 import { member } from "./events.js";
-import type { Group } from "./types.js";
+import type { Group, Id } from "./types.js";
 import type { World } from "./world.js";
 
 /** The API, of which the answers are also taken over into the world of whoever is signed in. */
 export function knowing(api: Api, world: () => World | undefined): Api {
   /** Does something that ends a group or channel for the user, which is no news then. */
-  const leave = async (what: `g${number}` | `c${number}`, request: Promise<void>): Promise<void> => {
+  const leave = async (kind: "g" | "c", id: Id, request: Promise<void>): Promise<void> => {
     const w = world();
-    w?.leaving.add(what);
+    w?.leaving.add(`${kind}${id}`);
     try {
       await request;
-    } catch (error) {
-      w?.leaving.delete(what);
-      throw error;
+      if (w && kind === "g") leaveGroup(w, id, "left");
+      else if (w) leaveChannel(w, id);
+    } finally {
+      w?.leaving.delete(`${kind}${id}`);
     }
   };
   /** Takes over what an answer says. */
@@ -36,20 +38,20 @@ export function knowing(api: Api, world: () => World | undefined): Api {
     createGroup: (name, description) => taking(api.createGroup(name, description), join),
     acceptInvite: (code) => taking(api.acceptInvite(code), join),
     updateGroup: (id, change) => taking(api.updateGroup(id, change), (w, group) => w.groups.describe(group)),
-    deleteGroup: (id) => leave(`g${id}`, api.deleteGroup(id)),
+    deleteGroup: (id) => leave("g", id, api.deleteGroup(id)),
     removeMember: (groupId, userId) => {
       const request = api.removeMember(groupId, userId);
-      return userId === world()?.me ? leave(`g${groupId}`, request) : request;
+      return userId === world()?.me ? leave("g", groupId, request) : request;
     },
     addMember: (groupId, userId, role) => taking(api.addMember(groupId, userId, role), (w, told) => member(w, groupId, userId, told)),
     setRole: (groupId, userId, role) => taking(api.setRole(groupId, userId, role), (w, told) => member(w, groupId, userId, told)),
     createChannel: (groupId, channel) => taking(api.createChannel(groupId, channel), (w, told) => void w.groups.addChannel(told)),
     updateChannel: (groupId, id, change) =>
       taking(api.updateChannel(groupId, id, change), (w, { name, topic }) => w.groups.updateChannel(id, { name, topic })),
-    deleteChannel: (groupId, id) => leave(`c${id}`, api.deleteChannel(groupId, id)),
+    deleteChannel: (groupId, id) => leave("c", id, api.deleteChannel(groupId, id)),
     removeChannelMember: (groupId, id, userId) => {
       const request = api.removeChannelMember(groupId, id, userId);
-      return userId === world()?.me ? leave(`c${id}`, request) : request;
+      return userId === world()?.me ? leave("c", id, request) : request;
     },
     chats: (before) => taking(api.chats(before), (w, chats) => w.users.learn(...chats.map((c) => c.user))),
     block: (userId) => taking(api.block(userId), (w) => w.chats.update(userId, { blocked: true })),

@@ -95,7 +95,10 @@ export interface Happenings {
 }
 
 export interface Parley {
-  /** Requests that change or fetch something and have no state here. They fail with a ProblemError. */
+  /**
+   * Requests that change or fetch something and have no state here. They fail with a ProblemError. What their answers say of groups, channels, members
+   * and users is known from then on.
+   */
   readonly api: Api;
 
   // What is known. All of it may be read at any time; objects are replaced, not changed.
@@ -126,18 +129,18 @@ export interface Parley {
   start(): Promise<void>;
   register(username: string, password: string, displayName: string): Promise<void>;
   signIn(username: string, password: string): Promise<void>;
-  /** Ends the sign-in and forgets everything that is kept of it on this device. */
+  /** Ends the sign-in, in all tabs, and forgets everything that is kept of it on this device. */
   signOut(): Promise<void>;
   updateMe(displayName: string): Promise<void>;
   /** Ends the connection and all timers, without signing out. */
   close(): void;
 
-  // Reading.
+  // Reading. Without a sign-in, what returns a promise fails with the code "signed_out".
   /** Fetches the newest messages of a place, unless they are here. What is here is shown meanwhile. */
   open(place: Place): Promise<void>;
   older(place: Place): Promise<void>;
   newer(place: Place): Promise<void>;
-  /** Shows the part of a place around a message; resolves once it is the conversation's segment. */
+  /** Shows the part of a place around a message; resolves once it is in the conversation's segment. Fails with "message_not_found" if it is not there. */
   jumpTo(place: Place, seq: number): Promise<void>;
   /** Shows the newest messages again. */
   jumpToNewest(place: Place): Promise<void>;
@@ -145,7 +148,7 @@ export interface Parley {
   markRead(place: Place, seq: number): void;
   /** Fetches the members of a group, and keeps them up to date from then on. */
   loadMembers(groupId: Id): Promise<void>;
-  /** Fetches users that are not known, many with one request. */
+  /** Fetches users that are not known, many with one request. Those that there are not stay unknown, which is no error. */
   loadUsers(ids: Iterable<Id>): Promise<void>;
   loadMoreChats(): Promise<void>;
 

@@ -84,6 +84,11 @@ export class Session implements Authority {
       await Promise.race([this.#http.once("POST", "/auth/logout").catch(() => undefined), late]);
       clearTimeout(timer);
     }
+    this.forget();
+  }
+
+  /** Ends the sign-in here alone. */
+  forget(): void {
     this.#keep.remove(key);
     if (this.me) this.#end();
   }

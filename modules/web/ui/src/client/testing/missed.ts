@@ -34,7 +34,7 @@ export abstract class CatchingUp extends ServerState {
     return {
       groups: this.groupsFor(userId),
       members: changed.map((c) => ({ ...c, ...(this.theGroup(c.groupId).members.has(c.userId) ? { member: this.member(c.groupId, c.userId) } : {}) })),
-      memberLists: known === undefined ? [...mine] : [], chats: this.chatsFor(userId), moreChats: false, token: String(this.memberVersion),
+      memberLists: known === undefined ? [...mine] : [], chats: this.chatsFor(userId).slice(0, 100), moreChats: this.chatsFor(userId).length > 100, token: String(this.memberVersion),
     };
   }
 

@@ -146,6 +146,9 @@ export class FakeServer extends CatchingUp {
     if (route === "/sync") return ok(this.sync(user.id, body as SyncRequest));
     if (route === "/users") return ok((query.get("ids") ?? "").split(",").flatMap((id) => this.users.get(Number(id)) ?? []));
     const parts = route.split("/").slice(1).map((part) => decodeURIComponent(part));
+    if (route === "/direct") {
+      return ok(this.chatsFor(user.id).filter((c) => c.lastMessage.messageId < Number(query.get("before") ?? Infinity)).slice(0, 100));
+    }
     if (parts[0] === "direct") return this.#direct(method, user, Number(parts[1]), query, body as Sent);
     if (parts[0] === "groups") return this.#inGroup(method, user, parts, query, body);
     return refuse(404, "not_found");
