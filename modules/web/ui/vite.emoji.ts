@@ -32,7 +32,7 @@ export function emojiData(): Plugin {
       const all = JSON.parse(await readFile(file, "utf8")) as Source[];
       const data = all
         .filter((emoji) => emoji.group !== undefined && emoji.group !== components)
-        .sort((a, b) => a.order! - b.order!)
+        .sort((a, b) => (a.order ?? 0) - (b.order ?? 0))
         .map(({ unicode, group, label, tags = [], skins = [] }) => {
           const fields = [unicode, group, label, tags.join(" ")];
           return skins.some((skin) => skin.unicode === withTone(unicode, "\u{1F3FB}")) ? [...fields, 1] : fields;

@@ -130,7 +130,10 @@ describe("keys", () => {
 
   it("open the menu, which copies, links and pins", async () => {
     const copied: string[] = [];
-    vi.spyOn(navigator.clipboard, "writeText").mockImplementation(async (text) => void copied.push(text));
+    vi.spyOn(navigator.clipboard, "writeText").mockImplementation((text) => {
+      copied.push(text);
+      return Promise.resolve();
+    });
     const wrapper = list();
     for (const entry of ["Copy text", "Copy link", "Pin"]) {
       await press(wrapper, mine, "Enter");

@@ -37,7 +37,7 @@ beforeEach(async () => {
   };
 });
 
-function row(message: Message | Pending, more: { continued?: boolean } = {}, within: MessageContext | undefined = context): VueWrapper {
+function row(message: Message | Pending, more: { continued?: boolean } = {}, within: MessageContext | null = context): VueWrapper {
   return mount(MessageRow, { props: { message, ...more }, global: { plugins: [texts.i18n], provide: within ? { [messageContext as symbol]: within } : {} } });
 }
 
@@ -101,7 +101,7 @@ describe("a row", () => {
   });
 
   it("is only shown where nothing can be done with messages", () => {
-    expect(row(message({ senderId: 1, reactions: [{ emoji: "👍", count: 1, mine: false, userIds: [2] }] }), {}, undefined).findAll("button:enabled")).toEqual([]);
+    expect(row(message({ senderId: 1, reactions: [{ emoji: "👍", count: 1, mine: false, userIds: [2] }] }), {}, null).findAll("button:enabled")).toEqual([]);
   });
 });
 

@@ -100,6 +100,7 @@ describe("compare", () => {
     ["fewer at the beginning", part(10, 20), part(15, 20), { replaced: false, atStart: -5, atEnd: 0 }],
     ["another part", part(10, 20), part(50, 60), { replaced: true, atStart: 0, atEnd: 0 }],
     ["the first ones", [], part(1, 5), { replaced: true, atStart: 0, atEnd: 0 }],
+    ["the first message of all is confirmed", rows([], { waiting: [pending("a", 1)] }), part(1, 1), { replaced: false, atStart: 0, atEnd: 0 }],
     ["nothing", part(1, 5), part(1, 5), { replaced: false, atStart: 0, atEnd: 0 }],
     ["none at all", [], [], { replaced: false, atStart: 0, atEnd: 0 }],
   ];

@@ -36,10 +36,10 @@ export class RowMaker {
   rows(messages: readonly Message[], pending: readonly Pending[], me: Id, unreadAfter: number | undefined): Row[] {
     const rows: Row[] = [];
     let before: Row | undefined;
-    let marked = unreadAfter === undefined;
+    let readUntil = unreadAfter ?? Infinity;
     for (const message of messages) {
-      const unread = !marked && message.seq > unreadAfter! && message.senderId !== me;
-      marked ||= unread;
+      const unread = message.seq > readUntil && message.senderId !== me;
+      if (unread) readUntil = Infinity; // there is one line
       rows.push((before = this.#row(message, me, before, unread)));
     }
     for (const item of pending) rows.push((before = this.#row(item, me, before, false)));
@@ -51,7 +51,7 @@ export class RowMaker {
     const at = old?.at ?? Date.parse(item.createdAt);
     const senderId = isPending(item) ? me : item.senderId;
     const startsDay = !before || dayOf(before.at) !== dayOf(at);
-    const continued = !startsDay && !unread && before!.senderId === senderId && at - before!.at < togetherFor && !isAnswer(item);
+    const continued = !startsDay && !unread && before.senderId === senderId && at - before.at < togetherFor && !isAnswer(item);
     if (old && old.startsDay === startsDay && old.continued === continued && old.unread === unread) return old;
 
     const row: Row = { key: keyOf(item, me), seq: isPending(item) ? 0 : item.seq, senderId, item, at, startsDay, unread, continued };
@@ -62,7 +62,7 @@ export class RowMaker {
 
 /** An answer shows what it answers above the text, and so its author as well. */
 function isAnswer(item: Message | Pending): boolean {
-  return "replyTo" in item && item.replyTo !== undefined;
+  return "replyTo" in item;
 }
 
 function keyOf(item: Message | Pending, me: Id): string {
@@ -96,15 +96,14 @@ export interface Change {
 export function compare(before: readonly Row[], after: readonly Row[]): Change {
   const [first, last] = [before[0]?.seq ?? 0, lastSeq(before)];
   const [newFirst, newLast] = [after[0]?.seq ?? 0, lastSeq(after)];
-  if (!last || !newLast) return { replaced: last !== newLast, atStart: 0, atEnd: 0 };
+  if (!last || !newLast) return { replaced: last !== newLast && (before.length === 0 || after.length === 0), atStart: 0, atEnd: 0 };
   if (newFirst > last + 1 || newLast < first - 1) return { replaced: true, atStart: 0, atEnd: 0 };
   return { replaced: false, atStart: first - newFirst, atEnd: Math.max(0, newLast - last) };
 }
 
 /** The seq of the last confirmed message, 0 if there is none. */
 export function lastSeq(rows: readonly Row[]): number {
-  for (let i = rows.length - 1; i >= 0; i--) if (rows[i]!.seq) return rows[i]!.seq;
-  return 0;
+  return rows.findLast((row) => row.seq > 0)?.seq ?? 0;
 }
 
 /** Where the message with a seq is in a list, -1 if it is not there. */

@@ -1,5 +1,7 @@
 /** Made by vite.emoji.ts. */
 declare module "virtual:emoji/*" {
-  const emoji: import("./emoji").EmojiTuple[];
+  import type { EmojiTuple } from "@/components/messages/emoji/emoji";
+
+  const emoji: EmojiTuple[];
   export default emoji;
 }

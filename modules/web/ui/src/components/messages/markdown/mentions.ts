@@ -3,7 +3,7 @@ import type { Mentions, User } from "@/client";
 import type { Inline } from "./nodes";
 
 /** Where a name may be called: not within words, addresses and paths. Longer names there are none. */
-const call = /(?<![\p{L}\p{N}_@./-])@([a-z0-9][a-z0-9_.-]{0,63})/giu;
+const call = /(?<![\p{L}\p{N}_@./-])@[a-z0-9][a-z0-9_.-]{0,63}/giu;
 
 /** Splits a text at what may be mentions. Who is mentioned in fact, the server says with the message. */
 export function splitMentions(text: string): Inline[] {
@@ -12,7 +12,7 @@ export function splitMentions(text: string): Inline[] {
   let end = 0;
   for (const match of text.matchAll(call)) {
     if (match.index > end) parts.push({ type: "text", text: text.slice(end, match.index) });
-    parts.push({ type: "mention", name: match[1]! });
+    parts.push({ type: "mention", name: match[0].slice(1) });
     end = match.index + match[0].length;
   }
   if (end < text.length) parts.push({ type: "text", text: text.slice(end) });

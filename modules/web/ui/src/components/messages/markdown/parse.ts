@@ -18,7 +18,10 @@ export function parse(text: string): readonly Block[] {
   if (blocks) known.delete(text);
   else blocks = parseAnew(text);
   known.set(text, blocks);
-  if (known.size > knownLimit) known.delete(known.keys().next().value!);
+  if (known.size > knownLimit) {
+    const [unusedLongest = ""] = known.keys();
+    known.delete(unusedLongest);
+  }
   return blocks;
 }
 

@@ -78,8 +78,8 @@ describe("a message", () => {
   it.each(attacks)("is text, and nothing that runs or loads: %s", (content) => {
     for (const element of shown(content).querySelectorAll("*")) {
       const allowed = elements[element.tagName];
-      expect(allowed, element.outerHTML).toBeDefined();
-      for (const { name } of element.attributes) if (!name.startsWith("data-v-")) expect(allowed, element.outerHTML).toContain(name);
+      expect(allowed, element.tagName).toBeDefined();
+      for (const { name } of element.attributes) if (!name.startsWith("data-v-")) expect(allowed, element.tagName).toContain(name);
       if (element.tagName !== "A") continue;
       expect(element.getAttribute("href")).toMatch(/^(https?:\/\/|mailto:)/);
       expect(element.getAttribute("rel")).toBe("noopener noreferrer nofollow");
