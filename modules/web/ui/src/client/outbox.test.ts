@@ -195,7 +195,7 @@ describe("messages that wait", () => {
     const server = scene();
     const browser = new Browser(server);
     const ann = await signedIn(server, "ann", browser);
-    server.fault = (method, path) => (path.endsWith("/messages") ? "lost" : undefined);
+    server.fault = (_method, path) => (path.endsWith("/messages") ? "lost" : undefined);
     ann.send(general, "secret");
     const out = ann.signOut();
     await pass(5_000);
@@ -208,7 +208,7 @@ describe("messages that wait", () => {
     const server = scene();
     const browser = new Browser(server);
     const ann = await signedIn(server, "ann", browser);
-    server.fault = (method, path) => (path.endsWith("/messages") ? "lost" : undefined);
+    server.fault = (_method, path) => (path.endsWith("/messages") ? "lost" : undefined);
     ann.send(general, "not lost");
     await pass(100);
     server.revoke(1);
