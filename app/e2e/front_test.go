@@ -41,6 +41,7 @@ func (c *cluster) front(t *testing.T) *front {
 			target, err := url.Parse(to)
 			require.NoError(t, err)
 			r.SetURL(target)
+			r.Out.Host = r.In.Host // which has to be where a browser's page is from
 		},
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, _ error) {
 			if strings.HasPrefix(r.URL.Path, "/socket.io/") {
