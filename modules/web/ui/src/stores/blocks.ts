@@ -23,6 +23,11 @@ export const useBlocks = defineStore("blocks", () => {
     blocks.value = all;
   }
 
+  /** What changes one block needs to know the others, or they would look as if there were none. */
+  async function known(): Promise<void> {
+    if (!blocks.value) await load();
+  }
+
   /** Whether the user has blocked somebody, as far as it is known. */
   function isBlocked(id: Id): boolean {
     return blocks.value ? blocks.value.has(id) : (parley.chat(id)?.blocked ?? false);
@@ -30,12 +35,14 @@ export const useBlocks = defineStore("blocks", () => {
 
   /** Fails with a ProblemError. */
   async function block(user: User): Promise<void> {
+    await known();
     await parley.client.api.block(user.id);
     blocks.value = new Map(blocks.value).set(user.id, { user, createdAt: new Date().toISOString() });
   }
 
   /** Fails with a ProblemError. */
   async function unblock(id: Id): Promise<void> {
+    await known();
     await parley.client.api.unblock(id);
     const left = new Map(blocks.value);
     left.delete(id);
