@@ -18,14 +18,15 @@ async function start(): Promise<void> {
 
   const settings = useSettings();
   const texts = createTexts();
-  const firstTexts = texts.use(settings.shownLanguage);
+  const firstTexts = texts.begin(settings.shownLanguage);
   watch(() => settings.shownLanguage, texts.use);
   app.use(texts.i18n);
 
   const parley = createParley();
   useParley().use(parley);
 
-  app.use(createAppRouter({ known: parley.start(), signedIn: () => parley.me !== null, hasAccounts: () => parley.server?.accounts ?? true }));
+  const session = { known: parley.start(), signedIn: () => parley.me !== null, hasAccounts: () => parley.server?.accounts ?? true };
+  app.use(createAppRouter(session, async () => firstTexts.then(texts.complete)));
 
   await firstTexts;
   app.mount("#app");

@@ -7,9 +7,12 @@ export const languages = { en: "English", de: "Deutsch" } as const;
 
 export type Language = keyof typeof languages;
 
-const loaders: Record<Language, () => Promise<{ default: Texts }>> = {
-  en: () => import("./en"),
-  de: () => import("./de"),
+type Loader = () => Promise<{ default: Texts }>;
+
+/** What the first page needs, and what only a few pages and dialogs do. */
+const loaders: Record<Language, { first: Loader; later: Loader }> = {
+  en: { first: () => import("./en"), later: () => import("./en.later") },
+  de: { first: () => import("./de"), later: () => import("./de.later") },
 };
 
 /** The first of the wanted languages (as browsers list them, `de-AT`) that there is, and English if there is none. */
@@ -21,23 +24,58 @@ export function pickLanguage(wanted: readonly string[]): Language {
   return "en";
 }
 
-/** Texts in the language of the user. Only the language that is used is loaded. */
+/** Texts in the language of the user. Only the language that is used is loaded, and what the first page does not need when it is asked for. */
 export function createTexts() {
-  const i18n = createI18n<false>({ locale: "en", fallbackLocale: "en", fallbackWarn: false });
-  const { locale, setLocaleMessage } = i18n.global;
-  const loaded = new Set<Language>();
+  const i18n = createI18n<false>({ locale: "en", fallbackLocale: "en", fallbackWarn: false, missing });
+  const { locale, setLocaleMessage, getLocaleMessage } = i18n.global;
+  const loads = new Map<Loader, Promise<void>>();
+  const loaded = new Set<Loader>();
 
-  /** Loads a language, if it is not here yet, and shows everything in it. */
-  async function use(language: Language): Promise<void> {
-    if (!loaded.has(language)) {
-      const { default: texts } = await loaders[language]();
-      // Compiled texts are a matter between the build and the library, whose types say string.
-      setLocaleMessage(language, texts as Record<string, string>);
-      loaded.add(language);
-    }
+  async function fetchInto(language: Language, loader: Loader): Promise<void> {
+    const { default: texts } = await loader();
+    loaded.add(loader);
+    // Compiled texts are a matter between the build and the library, whose types say string.
+    setLocaleMessage(language, { ...getLocaleMessage(language), ...(texts as Record<string, string>) });
+  }
+
+  /** Loads a part that is not here yet. What could not be loaded is tried again when it is needed again. */
+  function load(language: Language, part: "first" | "later"): Promise<void> {
+    const loader = loaders[language][part];
+    if (loaded.has(loader)) return Promise.resolve();
+    const loading = loads.get(loader) ?? fetchInto(language, loader).finally(() => loads.delete(loader));
+    loads.set(loader, loading);
+    return loading;
+  }
+
+  function show(language: Language): void {
     locale.value = language;
     document.documentElement.lang = language;
   }
 
-  return { i18n, use };
+  /** Shows the first page in a language, as soon as its texts are here. */
+  async function begin(language: Language): Promise<void> {
+    await load(language, "first");
+    show(language);
+  }
+
+  /** Shows everything in a language, as soon as its texts are here. */
+  async function use(language: Language): Promise<void> {
+    await Promise.all([load(language, "first"), load(language, "later")]);
+    show(language);
+  }
+
+  /** Loads the texts of the current language that are not here yet. */
+  function complete(): Promise<void> {
+    return load(locale.value as Language, "later");
+  }
+
+  /** A text that is not here may be one of those that come later: as soon as it is here, it is shown. One that there is nowhere is shown by its key. */
+  function missing(_language: string, key: string): string {
+    if (loaded.has(loaders[locale.value as Language].later)) return key;
+    // If it fails, it is tried again with the next text that is missing.
+    complete().catch(() => undefined);
+    return "";
+  }
+
+  return { i18n, begin, use, complete };
 }

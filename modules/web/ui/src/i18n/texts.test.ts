@@ -1,0 +1,42 @@
+import { expect, test } from "vitest";
+import { flushPromises } from "@vue/test-utils";
+import { watchEffect } from "vue";
+
+import { createTexts } from "./index";
+
+test("everything is said in the language that is used, and the page says which it is", async () => {
+  const { i18n, use } = createTexts();
+  await use("de");
+  expect(document.documentElement.lang).toBe("de");
+  expect(i18n.global.t("app.close")).toBe("Schließen");
+  expect(i18n.global.t("settings.title")).toBe("Einstellungen");
+  await use("en");
+  expect(i18n.global.t("app.close")).toBe("Close");
+});
+
+test("numbers and names are filled in", async () => {
+  const { i18n, use } = createTexts();
+  await use("en");
+  expect(i18n.global.t("app.badge.unread", { count: 1 }, 1)).toBe("1 unread message");
+  expect(i18n.global.t("app.badge.unread", { count: 3 }, 3)).toBe("3 unread messages");
+  expect(i18n.global.t("sidebar.left.removed", { group: "Maple Street" })).toBe("You were removed from Maple Street.");
+});
+
+test("a text that the first page does not need is loaded when it is asked for, and shown then", async () => {
+  const { i18n, begin } = createTexts();
+  await begin("de");
+  const shown: string[] = [];
+  watchEffect(() => shown.push(i18n.global.t("settings.title")), { flush: "sync" });
+  expect(shown).toEqual([""]);
+  await flushPromises();
+  await expect.poll(() => shown.at(-1)).toBe("Einstellungen");
+  expect(i18n.global.t("app.close")).toBe("Schließen");
+  expect(i18n.global.t("settings.nonsense")).toBe("settings.nonsense");
+});
+
+test("the rest can be loaded before it is asked for", async () => {
+  const { i18n, begin, complete } = createTexts();
+  await begin("en");
+  await complete();
+  expect(i18n.global.t("settings.title")).toBe("Settings");
+});
