@@ -5,6 +5,7 @@ import vue from "@vitejs/plugin-vue";
 import { defineConfig } from "vite";
 
 import { emojiData } from "./vite.emoji.ts";
+import { narrowVue } from "./vite.i18n.ts";
 
 /** Where `npm run dev` finds a server: one that was started with `go run . serve --demo`, unless PARLEY_URL names another. */
 const server = process.env.PARLEY_URL ?? "http://127.0.0.1:8080";
@@ -12,14 +13,19 @@ const server = process.env.PARLEY_URL ?? "http://127.0.0.1:8080";
 export default defineConfig({
   plugins: [
     vue(),
+    narrowVue(),
     emojiData(),
     // Texts are compiled while building: compiling them in the browser would need what the server's Content-Security-Policy forbids.
     vueI18n({
       include: fileURLToPath(new URL("./src/i18n/locales/**", import.meta.url)),
       module: "petite-vue-i18n",
       runtimeOnly: true,
+      dropMessageCompiler: true,
+      fullInstall: false,
     }),
   ],
+  // What nothing here uses need not be loaded.
+  define: { __VUE_OPTIONS_API__: "false" },
   resolve: {
     alias: [
       // As it is here, not as its package has it.
@@ -35,6 +41,8 @@ export default defineConfig({
     // Nothing as data: URL, which the policy forbids.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    // No library here does anything by being read.
+    rolldownOptions: { treeshake: { propertyReadSideEffects: false } },
   },
   server: {
     proxy: {

@@ -1,6 +1,6 @@
 import { assemble } from "./areas";
 
-/** What the first page needs, and most of what comes after it; the rest is in de.later.ts. */
-export default assemble(
-  import.meta.glob(["./locales/de/*.json", "!**/auth.json", "!**/group.json", "!**/invite.json", "!**/settings.json"], { eager: true, import: "default" }),
-);
+/** What a channel needs; the rest is in de.later.ts. */
+const areas = import.meta.glob("./locales/de/{app,composer,conversation,emoji,members,messages,notify,people,sidebar}.json", { eager: true, import: "default" });
+
+export default assemble(areas);

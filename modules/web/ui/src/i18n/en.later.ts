@@ -1,4 +1,6 @@
 import { assemble } from "./areas";
 
-/** What only a few pages and dialogs need. */
-export default assemble(import.meta.glob("./locales/en/{auth,group,invite,settings}.json", { eager: true, import: "default" }));
+/** What only some pages, panels and dialogs need. */
+const areas = import.meta.glob("./locales/en/{auth,group,invite,mentions,pins,search,settings,thread}.json", { eager: true, import: "default" });
+
+export default assemble(areas);

@@ -1,6 +1,6 @@
 import { assemble } from "./areas";
 
-/** What the first page needs, and most of what comes after it; the rest is in en.later.ts. */
-export default assemble(
-  import.meta.glob(["./locales/en/*.json", "!**/auth.json", "!**/group.json", "!**/invite.json", "!**/settings.json"], { eager: true, import: "default" }),
-);
+/** What a channel needs; the rest is in en.later.ts. */
+const areas = import.meta.glob("./locales/en/{app,composer,conversation,emoji,members,messages,notify,people,sidebar}.json", { eager: true, import: "default" });
+
+export default assemble(areas);

@@ -4,6 +4,10 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 
 import { assemble } from "./areas";
+import de from "./de";
+import deLater from "./de.later";
+import en from "./en";
+import enLater from "./en.later";
 import { languages, pickLanguage } from "./index";
 
 const locales = join(import.meta.dirname, "locales");
@@ -35,6 +39,16 @@ test.each(areasOf("en"))("%s says the same in every language", (area) => {
       expect(text.trim(), key).not.toBe("");
       expect(slots(text), `${language} ${key}`).toEqual(slots(english[key] ?? ""));
     }
+  }
+});
+
+test("every area is loaded, either first or later", () => {
+  for (const [first, later] of [
+    [en, enLater],
+    [de, deLater],
+  ] as const) {
+    const keys = [...Object.keys(first), ...Object.keys(later)];
+    expect([...new Set(keys.map((key) => `${key.split(".")[0] ?? ""}.json`))].sort()).toEqual(areasOf("en"));
   }
 });
 
