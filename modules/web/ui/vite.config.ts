@@ -41,8 +41,6 @@ export default defineConfig({
     // Nothing as data: URL, which the policy forbids.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
-    // No library here does anything by being read.
-    rolldownOptions: { treeshake: { propertyReadSideEffects: false } },
   },
   server: {
     proxy: {
