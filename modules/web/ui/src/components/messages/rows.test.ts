@@ -94,15 +94,15 @@ describe("rows", () => {
 describe("compare", () => {
   const part = (from: number, to: number) => rows(Array.from({ length: to - from + 1 }, (_, i) => message(from + i, i)));
   const cases: [what: string, before: Row[], after: Row[], change: ReturnType<typeof compare>][] = [
-    ["older ones", part(10, 20), part(5, 20), { replaced: false, atStart: 5, atEnd: 0 }],
-    ["newer ones", part(10, 20), part(10, 22), { replaced: false, atStart: 0, atEnd: 2 }],
-    ["both", part(10, 20), part(5, 22), { replaced: false, atStart: 5, atEnd: 2 }],
-    ["fewer at the beginning", part(10, 20), part(15, 20), { replaced: false, atStart: -5, atEnd: 0 }],
-    ["another part", part(10, 20), part(50, 60), { replaced: true, atStart: 0, atEnd: 0 }],
-    ["the first ones", [], part(1, 5), { replaced: true, atStart: 0, atEnd: 0 }],
-    ["the first message of all is confirmed", rows([], { waiting: [pending("a", 1)] }), part(1, 1), { replaced: false, atStart: 0, atEnd: 0 }],
-    ["nothing", part(1, 5), part(1, 5), { replaced: false, atStart: 0, atEnd: 0 }],
-    ["none at all", [], [], { replaced: false, atStart: 0, atEnd: 0 }],
+    ["older ones", part(10, 20), part(5, 20), { replaced: false, atStart: 5 }],
+    ["newer ones", part(10, 20), part(10, 22), { replaced: false, atStart: 0 }],
+    ["both", part(10, 20), part(5, 22), { replaced: false, atStart: 5 }],
+    ["fewer at the beginning", part(10, 20), part(15, 20), { replaced: false, atStart: -5 }],
+    ["another part", part(10, 20), part(50, 60), { replaced: true, atStart: 0 }],
+    ["the first ones", [], part(1, 5), { replaced: true, atStart: 0 }],
+    ["the first message of all is confirmed", rows([], { waiting: [pending("a", 1)] }), part(1, 1), { replaced: false, atStart: 0 }],
+    ["nothing", part(1, 5), part(1, 5), { replaced: false, atStart: 0 }],
+    ["none at all", [], [], { replaced: false, atStart: 0 }],
   ];
   it.each(cases)("%s", (_, before, after, change) => {
     expect(compare(before, after)).toEqual(change);

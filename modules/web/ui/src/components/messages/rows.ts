@@ -88,17 +88,15 @@ export interface Change {
   replaced: boolean;
   /** How many rows have come at the beginning; less than 0, how many have gone there. */
   atStart: number;
-  /** How many have come behind the last message that there was. */
-  atEnd: number;
 }
 
 /** Compares the rows of a list with those before. A part of a place has no gaps, so that seq tells where one row is among the others. */
 export function compare(before: readonly Row[], after: readonly Row[]): Change {
   const [first, last] = [before[0]?.seq ?? 0, lastSeq(before)];
   const [newFirst, newLast] = [after[0]?.seq ?? 0, lastSeq(after)];
-  if (!last || !newLast) return { replaced: last !== newLast && (before.length === 0 || after.length === 0), atStart: 0, atEnd: 0 };
-  if (newFirst > last + 1 || newLast < first - 1) return { replaced: true, atStart: 0, atEnd: 0 };
-  return { replaced: false, atStart: first - newFirst, atEnd: Math.max(0, newLast - last) };
+  if (!last || !newLast) return { replaced: last !== newLast && (before.length === 0 || after.length === 0), atStart: 0 };
+  if (newFirst > last + 1 || newLast < first - 1) return { replaced: true, atStart: 0 };
+  return { replaced: false, atStart: first - newFirst };
 }
 
 /** The seq of the last confirmed message, 0 if there is none. */

@@ -17,6 +17,7 @@ export interface Focus {
   jump(seq: number): Promise<void>;
   /** Jumps to what a message answers, by its id. */
   jumpToAnswered(to: Id, from: ChannelMessage): Promise<void>;
+  toNewest(): Promise<void>;
 }
 
 /** Jumps to messages. What keeps one from being reached is said in a note. */
@@ -63,9 +64,19 @@ export function useFocus(place: Place, rows: () => readonly Row[], find: (id: Id
     });
   }
 
+  function toNewest(): Promise<void> {
+    return orSay(async () => {
+      if (parley.client.conversation(place).segment.hasNewer) {
+        await parley.client.jumpToNewest(place);
+        await nextTick();
+      }
+      scroll.toEnd();
+    });
+  }
+
   onBeforeUnmount(() => {
     clearTimeout(timer);
   });
 
-  return { highlighted, jump, jumpToAnswered };
+  return { highlighted, jump, jumpToAnswered, toNewest };
 }
