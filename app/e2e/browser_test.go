@@ -37,7 +37,9 @@ func browserScenarios() []browserScenario {
 	one, split := setups()[:1], setups()[2:]
 	both := append(one[:1:1], split...)
 	return []browserScenario{
+		{"access", one},
 		{"outage", both},
+		{"long", one},
 		{"conversation", both},
 		{"offline", both},
 		{"removal", both},
@@ -48,6 +50,7 @@ func browserScenarios() []browserScenario {
 		{"finding", one},
 		{"appearance", one},
 		{"hostile", one},
+		{"figures", one},
 		{"policy", one},
 	}
 }

@@ -4,9 +4,9 @@ import { password } from "./account.mjs";
 import { shown } from "./expect.mjs";
 
 /** Signs in on the page that asks for it. */
-export async function signIn(page, username) {
+export async function signIn(page, username, secret = password) {
   await page.getByLabel("Username").fill(username);
-  await page.getByLabel("Password", { exact: true }).fill(password);
+  await page.getByLabel("Password", { exact: true }).fill(secret);
   await page.getByRole("button", { name: "Sign in" }).click();
 }
 

@@ -1,0 +1,71 @@
+// A channel with ten thousand messages, read from its end to its beginning.
+
+import { composer, list, message, send, signIn } from "./app.mjs";
+import { check, shown } from "./expect.mjs";
+
+const count = 10_000;
+/** Rows that may exist at once, whatever the number of messages. */
+const mostRows = 200;
+
+export default async function long(stage) {
+  await stage.command("seed", "--users", "3", "--groups", "1", "--channels", "1", "--messages", String(count));
+  const page = await stage.browse("reader");
+  await page.goto("/g/1/c/1");
+  await signIn(page, "ada.abara", "parley-demo");
+  await shown(list(page).getByRole("article"));
+  // What has not been read is where one begins.
+  if (await page.getByRole("button", { name: /To the newest|new message/ }).isVisible()) await page.getByRole("button", { name: /To the newest|new message/ }).click();
+  await composer(page).focus();
+
+  const typing = await measureTyping(page, "A sentence of some length, typed while ten thousand messages are there.");
+  stage.note(`typing into the newest of ${count} messages: ${typing}`);
+  const scrolled = await list(page).evaluate(scrollToBeginning);
+  await shown(page.getByText("This is where it begins."));
+  stage.note(`scrolling through ${count} messages: ${describe(scrolled.frames)}; at most ${scrolled.rows} rows at once`);
+  check(scrolled.rows < mostRows, `${scrolled.rows} rows exist at once`);
+  stage.note(`typing with ${count} messages at hand: ${await measureTyping(page, "And once more, now that all of them were fetched.")}`);
+
+  await composer(page).fill("");
+  await send(page, "Written at the end");
+  await shown(message(page, "Written at the end"));
+}
+
+/** Scrolls a list up, as fast as somebody who is in a hurry, until it begins; it runs in the page. */
+async function scrollToBeginning(element) {
+  const frames = [];
+  let rows = 0;
+  let before = await new Promise(requestAnimationFrame);
+  while (!element.textContent.includes("This is where it begins.") || element.scrollTop > 0) {
+    element.scrollTop -= 600;
+    const now = await new Promise(requestAnimationFrame);
+    frames.push(now - before);
+    before = now;
+    rows = Math.max(rows, element.querySelectorAll("article").length);
+  }
+  return { frames, rows };
+}
+
+/** Types a text, and says how long it took after each key until the page was painted, by the browser's own account. */
+async function measureTyping(page, text) {
+  await page.evaluate(() => {
+    window.painted = [];
+    window.observer = new PerformanceObserver((entries) => {
+      for (const entry of entries.getEntries()) if (entry.name === "keydown") window.painted.push(entry.duration);
+    });
+    window.observer.observe({ type: "event", durationThreshold: 16 });
+  });
+  await composer(page).pressSequentially(text, { delay: 30 });
+  const slow = await page.evaluate(async () => {
+    await new Promise((later) => requestAnimationFrame(() => setTimeout(later, 100)));
+    window.observer.disconnect();
+    return window.painted;
+  });
+  const fast = text.length - slow.length;
+  return `${text.length} keys, ${fast} of them painted within 16 ms${slow.length ? `, the others within ${Math.max(...slow)} ms` : ""}`;
+}
+
+function describe(frames) {
+  const sorted = frames.toSorted((a, b) => a - b);
+  const at = (part) => sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))].toFixed(1);
+  return `${frames.length} frames, median ${at(0.5)} ms, 95 of 100 within ${at(0.95)} ms, 99 of 100 within ${at(0.99)} ms, the longest ${at(1)} ms`;
+}
