@@ -3,8 +3,11 @@ export type Command = "switcher" | "shortcuts" | "previous" | "next" | "previous
 
 const apple = /Mac|iPhone|iPad/.test(navigator.platform);
 
-/** The key that goes with letters for commands, as it is written on keyboards of this device. */
-export const modifier = apple ? "⌘" : "Ctrl";
+/** The key that goes with letters for commands, as it is written on keyboards of this device; t is the function for texts. */
+export function modifier(t: (key: string) => string): string {
+  return apple ? "⌘" : t("app.key.ctrl");
+}
+
 /** The key that goes with arrows. */
 export const alternative = apple ? "⌥" : "Alt";
 
