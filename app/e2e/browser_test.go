@@ -51,6 +51,7 @@ func browserScenarios() []browserScenario {
 		{"appearance", one},
 		{"hostile", one},
 		{"figures", one},
+		{"pictures", []setup{{"demo", startDemo}}},
 		{"policy", one},
 	}
 }

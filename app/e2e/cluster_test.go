@@ -66,6 +66,15 @@ func startEmbedded(t testing.TB, more map[string]string) *cluster {
 	return startWhole(t, base(t), more)
 }
 
+// startDemo is `parley serve --demo`.
+func startDemo(t testing.TB, more map[string]string) *cluster {
+	t.Helper()
+	env := base(t)
+	maps.Copy(env, more)
+	p := serve(t, "parley", env, "--demo")
+	return &cluster{env: env, api: p, worker: p, sockets: []*process{p}}
+}
+
 // services configures RabbitMQ, with a prefix of its own, and PostgreSQL.
 func services(t testing.TB, amqp, database string) map[string]string {
 	t.Helper()

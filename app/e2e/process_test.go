@@ -95,18 +95,18 @@ func cleanEnv() []string {
 	return env
 }
 
-// serve starts `parley serve` with the given configuration and waits until it is ready.
-func serve(t testing.TB, name string, env map[string]string) *process {
+// serve starts `parley serve` with the given configuration and flags, and waits until it is ready.
+func serve(t testing.TB, name string, env map[string]string, flags ...string) *process {
 	t.Helper()
-	p := launch(t, name, env)
+	p := launch(t, name, env, flags...)
 	p.ready()
 	return p
 }
 
 // launch is serve without the wait.
-func launch(t testing.TB, name string, env map[string]string) *process {
+func launch(t testing.TB, name string, env map[string]string, flags ...string) *process {
 	t.Helper()
-	p := &process{t: t, name: name, args: []string{"serve"}, env: cleanEnv(), addr: freeAddr(t)}
+	p := &process{t: t, name: name, args: append([]string{"serve"}, flags...), env: cleanEnv(), addr: freeAddr(t)}
 	for k, v := range env {
 		p.env = append(p.env, k+"="+v)
 	}

@@ -56,6 +56,13 @@ export const link = (page, name) => sidebar(page).getByRole("link", { name });
 
 /** Goes to a channel by the list. */
 export async function go(page, channel) {
-  await link(page, new RegExp(channel)).click();
+  await link(page, new RegExp(channel)).first().click();
   await shown(composerOf(page, channel));
+}
+
+/** Goes to the end of the conversation that is shown. */
+export async function goToNewest(page) {
+  await shown(list(page).getByRole("article"));
+  const button = page.getByRole("button", { name: /^(To the newest|\d+ new messages?)$/ });
+  if (await button.isVisible()) await button.click();
 }

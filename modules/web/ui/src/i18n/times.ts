@@ -10,7 +10,7 @@ const minute = 60_000;
 const hour = 60 * minute;
 const dayLength = 24 * hour;
 
-const clockTime: Intl.DateTimeFormatOptions = { hour: "2-digit", minute: "2-digit" };
+const clockTime: Intl.DateTimeFormatOptions = { hour: "numeric", minute: "2-digit" };
 const day: Intl.DateTimeFormatOptions = { weekday: "long", day: "numeric", month: "long" };
 const styles = {
   clockTime,
@@ -87,11 +87,16 @@ function useNow(): ShallowRef<Date> {
   return ticking.now;
 }
 
+/** A language as it is spoken where the browser is from: times are 14:05 in Britain and 2:05 PM in America. */
+export function regional(language: string, browser: readonly string[]): string {
+  return browser.find((tag) => tag.toLowerCase().split("-")[0] === language) ?? language;
+}
+
 /** Formats times in the current language. What depends on the present is formatted anew as time goes by. */
 export function useTimes(): { format(time: Time, kind: TimeKind): string } {
   const { locale } = useI18n();
   const now = useNow();
   return {
-    format: (time, kind) => formatTime(time, kind, kind === "day" || kind === "relative" ? now.value : new Date(0), locale.value),
+    format: (time, kind) => formatTime(time, kind, kind === "day" || kind === "relative" ? now.value : new Date(0), regional(locale.value, navigator.languages)),
   };
 }
