@@ -1,5 +1,9 @@
 import { createRouter, createWebHistory, type RouteRecordRaw, type Router, type RouterHistory } from "vue-router";
 
+import ChatLayout from "@/views/ChatLayout.vue";
+import ConversationView from "@/views/ConversationView.vue";
+import WelcomeView from "@/views/WelcomeView.vue";
+
 import { guard, type Session } from "./guard";
 
 declare module "vue-router" {
@@ -14,18 +18,19 @@ declare module "vue-router" {
 /** An id in a path: what else is in its place is not found. */
 const id = "(\\d{1,16})";
 
+/** What shows the first channel is loaded as one file: in parts, it would be dozens of small ones. The rest is loaded when somebody goes there. */
 export const routes: RouteRecordRaw[] = [
   { path: "/sign-in", name: "sign-in", component: () => import("@/views/SignIn.vue"), meta: { for: "guest", moreTexts: true } },
   { path: "/sign-up", name: "sign-up", component: () => import("@/views/SignUp.vue"), meta: { for: "guest", moreTexts: true } },
   {
     path: "/",
-    component: () => import("@/views/ChatLayout.vue"),
+    component: ChatLayout,
     meta: { for: "user" },
     children: [
-      { path: "", name: "home", component: () => import("@/views/WelcomeView.vue") },
+      { path: "", name: "home", component: WelcomeView },
       { path: "invite/:code", name: "invite", component: () => import("@/views/Invite.vue"), meta: { moreTexts: true } },
-      { path: `g/:groupId${id}/c/:channelId${id}`, name: "channel", component: () => import("@/views/ConversationView.vue") },
-      { path: `d/:userId${id}`, name: "direct", component: () => import("@/views/ConversationView.vue") },
+      { path: `g/:groupId${id}/c/:channelId${id}`, name: "channel", component: ConversationView },
+      { path: `d/:userId${id}`, name: "direct", component: ConversationView },
       { path: "mentions", name: "mentions", component: () => import("@/views/Mentions.vue"), meta: { moreTexts: true } },
       { path: "search", name: "search", component: () => import("@/views/Search.vue"), meta: { moreTexts: true } },
       { path: "settings/:section?", name: "settings", component: () => import("@/views/Settings.vue"), meta: { moreTexts: true } },
