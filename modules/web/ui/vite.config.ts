@@ -5,7 +5,7 @@ import vue from "@vitejs/plugin-vue";
 import { defineConfig } from "vite";
 
 import { emojiData } from "./vite.emoji.ts";
-import { narrowVue } from "./vite.i18n.ts";
+import { leanLibraries } from "./vite.lean.ts";
 
 /** Where `npm run dev` finds a server: one that was started with `go run . serve --demo`, unless PARLEY_URL names another. */
 const server = process.env.PARLEY_URL ?? "http://127.0.0.1:8080";
@@ -13,7 +13,7 @@ const server = process.env.PARLEY_URL ?? "http://127.0.0.1:8080";
 export default defineConfig({
   plugins: [
     vue(),
-    narrowVue(),
+    leanLibraries(),
     emojiData(),
     // Texts are compiled while building: compiling them in the browser would need what the server's Content-Security-Policy forbids.
     vueI18n({
