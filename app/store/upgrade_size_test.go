@@ -24,7 +24,7 @@ func grow(t *testing.T, s *store.Store) {
 	for part := range parts {
 		first := 10001 + part*rows
 		require.NoError(t, s.Write(t.Context(), func(tx *gorm.DB) error {
-			if err := tx.Exec(`WITH RECURSIVE n(i) AS (SELECT ? UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+			if err := tx.Exec(`WITH RECURSIVE n(i) AS (SELECT CAST(? AS integer) UNION ALL SELECT i + 1 FROM n WHERE i < CAST(? AS integer))
 				INSERT INTO messages (id, channel_id, seq, sender_id, hash, content, created_at)
 				SELECT i, 100 + i % 100, i, 1 + i % 3, 'h' || i, 'A message of a usual length, which is number ' || i, 1760000000000 + i FROM n`,
 				first, first+rows-1).Error; err != nil {
