@@ -12,6 +12,7 @@ import (
 // Metrics that goals are about.
 const (
 	messagesMetric   = "messages/s"
+	p50Metric        = "p50, ms"
 	p99Metric        = "p99, ms"
 	stormMetric      = "until the last one is subscribed, s" // from the first dial
 	droppedMetric    = "connections dropped"
