@@ -13,14 +13,14 @@ import (
 // in its partition, at the database, and for a processor.
 
 const (
-	// minTurn is how many users' receipts go in a turn. It doubles with each tolerated time that somebody has been waiting, so that even where
-	// a turn takes long, or more come all the time, nobody waits for many seconds.
+	// minTurn is how many users' receipts go in a turn. It doubles with each tolerated time that somebody has been waiting, up to maxTurn, so that
+	// more are told in the same time, since each turn takes a while however few it has. Beyond that, receipts wait, and are overtaken by newer ones.
 	minTurn   = 128
+	maxTurn   = 512
 	tolerated = 500 * time.Millisecond
-	// largestTurn is the most that it grows to.
-	largestTurn = senders * maxUsers
-	// shortRest and longRest bound the time between two turns, which is as long as the last one took: half of the time is left.
-	shortRest = 10 * time.Millisecond
+	// shortRest and longRest bound the time between two turns, which is as long as the last one took: half of the time is left. A bus that
+	// only takes messages does not show how long they keep a worker busy; hence the first one.
+	shortRest = 20 * time.Millisecond
 	longRest  = 50 * time.Millisecond
 )
 
@@ -58,12 +58,12 @@ func (g *gatherer) turn() (parts []part) {
 	defer g.mu.Unlock()
 	room := minTurn
 	for range g.longestWait() / tolerated {
-		room = min(2*room, largestTurn)
+		room = min(2*room, maxTurn)
 	}
 	for room > 0 && len(g.crowds) > 0 {
 		at := g.crowds[0]
 		g.crowds = g.crowds[1:]
-		p := part{at, g.boxes[at].take(min(room, maxUsers))}
+		p := part{at, g.boxes[at].take(room)}
 		room -= len(p.reports)
 		parts = append(parts, p)
 	}

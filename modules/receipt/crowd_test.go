@@ -67,11 +67,11 @@ func TestACrowdGoesInTurns(t *testing.T) {
 			}
 		}
 		require.Len(t, users, 600, "everybody's last word, once")
-		require.Less(t, last.Sub(trips[0].begun), 500*time.Millisecond)
+		require.Less(t, last.Sub(trips[0].begun), time.Second)
 	})
 }
 
-// However many tell, and however long a turn takes, nobody waits for long, and no message grows without bound.
+// The more tell, the larger turns become, up to a bound.
 func TestALargeCrowdGoesInLargerTurns(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(d *desk) {
@@ -81,9 +81,9 @@ func TestALargeCrowdGoesInLargerTurns(t *testing.T) {
 		answered, refused := d.flood(3, 20_000, 2)
 		<-time.After(10 * time.Second)
 		trips := d.trips()
-		require.Less(t, trips[len(trips)-1].end.Sub(trips[0].begun), 6*tolerated)
+		require.Less(t, trips[len(trips)-1].end.Sub(trips[0].begun), 3*time.Second)
 		for _, trip := range trips {
-			require.LessOrEqual(t, len(trip.users), maxUsers)
+			require.LessOrEqual(t, len(trip.users), maxTurn)
 		}
 		require.Equal(t, []int{20_000, 0}, []int{*answered, *refused})
 	})
@@ -93,7 +93,7 @@ func TestALargeCrowdGoesInLargerTurns(t *testing.T) {
 func TestCrowdsShareTurns(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(d *desk) {
-		const channels, people = 60, 2 * crowd
+		const channels, people = 30, 2 * crowd
 		d.bus.takes = shortRest
 		for channel := range int64(channels) {
 			d.flood(channel+1, 1, 1)

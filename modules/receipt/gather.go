@@ -19,8 +19,6 @@ const (
 	// pace is the shortest time between two messages about one channel, so that a crowd's receipts travel together
 	// and leave room for messages.
 	pace = 100 * time.Millisecond
-	// maxUsers is the most users in one bus message.
-	maxUsers = 1000
 	// maxAcks is how many reports of one user about one channel may wait for their answers.
 	maxAcks = 32
 	// sendTimeout is how long the bus may take.
