@@ -77,11 +77,19 @@ func (r *run) acknowledged(packet []byte) {
 	r.receiptsRefused.Add(1)
 }
 
+// markBeside notes whether a message that is being sent counts as sent beside receipts.
+func (r *run) markBeside(rec *record, sent time.Duration) {
+	if since := time.Duration(r.tellingSince.Load()); since <= sent && sent-since < besideWindow {
+		rec.set(flagBeside)
+	}
+}
+
 // recordDelivery counts the time from sending a message to its arrival at a client.
-func (r *run) recordDelivery(client int, sent, now time.Duration) {
-	r.deliveryTimes.shard(client).record(now - sent)
-	if since := time.Duration(r.tellingSince.Load()); since <= sent && sent < since+besideWindow {
-		r.besideTimes.shard(client).record(now - sent)
+func (r *run) recordDelivery(client int, rec *record, now time.Duration) {
+	took := now - time.Duration(rec.sentAt.Load())
+	r.deliveryTimes.shard(client).record(took)
+	if rec.is(flagBeside) {
+		r.besideTimes.shard(client).record(took)
 	}
 }
 

@@ -89,7 +89,7 @@ func (g *gatherer) sendTurn(ctx context.Context, turn []part) (failed *problem.P
 		sending.Go(func() {
 			results[i] = g.send(ctx, p.at, p.reports)
 			g.sent(p.at)
-			answerAll(answersOf(p.reports), results[i])
+			g.answer(p.reports, results[i])
 		})
 	}
 	sending.Wait()

@@ -187,7 +187,7 @@ func (g *gatherer) sendNext(ctx context.Context) {
 	}
 	p := g.send(ctx, at, reports)
 	g.sent(at)
-	answerAll(answersOf(reports), p)
+	g.answer(reports, p)
 }
 
 // next takes the receipts that are due longest.
@@ -304,6 +304,14 @@ func (g *gatherer) rested(at place, b *box) {
 	default:
 		delete(g.boxes, at)
 	}
+}
+
+// answer tells those who wait for it that their receipts were taken, or why not.
+func (g *gatherer) answer(reports map[int64]*report, p *problem.Problem) {
+	for _, r := range reports {
+		g.metrics.answered.Observe(time.Since(r.since).Seconds())
+	}
+	answerAll(answersOf(reports), p)
 }
 
 func answersOf(reports map[int64]*report) (all []answer) {
