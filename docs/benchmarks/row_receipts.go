@@ -111,3 +111,16 @@ func (b *bench) addBusy(setup string, x float64, samples []deploy.Sample) {
 		}
 	}
 }
+
+// judgeReceipts compares the messages beside receipts with those beside events that are refused at once.
+func judgeReceipts(r *figures.Results) (string, bool) {
+	kinds := crowdKinds()
+	met, ratios := true, make([]float64, 0, len(parleys()))
+	for _, shape := range parleys() {
+		beside := func(k crowdKind) float64 { return median(r, "receipts", k.setup(title(shape)), 0, p99Metric) }
+		ratio := beside(kinds[2]) / beside(kinds[1])
+		met = met && ratio <= 1.5
+		ratios = append(ratios, ratio)
+	}
+	return text("%s × split, %s × in one process, %s × with SQLite", ratios...), met
+}
