@@ -56,7 +56,7 @@ func measureReceipts(ctx context.Context, b *bench) error {
 // crowdLoad is what is sent to the crowd, and how often it tells.
 func (b *bench) crowdLoad(kind crowdKind) load {
 	l := b.audience().paced(50)
-	l.users, l.duration = choose(b, 1000, 200), choose(b, 20*time.Second, 4*time.Second)
+	l.users, l.duration = choose(b, 1000, 200), choose(b, 12*time.Second, 4*time.Second)
 	if kind.receipts {
 		l.receipts, l.placebo = 2*time.Second, kind.placebo
 	}
