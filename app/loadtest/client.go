@@ -258,7 +258,7 @@ func (c *client) arrived(payload []byte, now time.Duration, isSent bool) {
 	if rec != nil && n >= c.run.measuredFrom.Load() {
 		c.delivered.Add(1)
 		c.lastAt.Store(int64(now))
-		c.run.deliveryTimes.shard(c.index).record(now - time.Duration(rec.sentAt.Load()))
+		c.run.recordDelivery(c.index, rec, now)
 	}
 }
 

@@ -406,6 +406,10 @@ func (f *fake) packet(c *fakeConn, packet string) {
 		c.send(`430[{"ok":true}]`)
 	case strings.HasPrefix(packet, "421"):
 		f.receipts = append(f.receipts, packet[3:])
+		if !strings.HasPrefix(packet, `421["MESSAGE_READ",`) {
+			c.send(`431[{"error":{"code":"unknown_event"}}]`)
+			return
+		}
 		if len(f.receipts) == 1 {
 			c.send(`431[{"ok":false,"error":{"code":"unavailable"}}]`)
 			return

@@ -22,6 +22,7 @@ const (
 	flagFailed                // GROUP_MESSAGE_FAILED
 	flagRepeated              // sent more than once, so it may be confirmed more than once
 	flagGivenUp               // never accepted
+	flagBeside                // sent in the moment of receipts
 )
 
 func (r *record) is(flag uint32) bool { return r.flags.Load()&flag != 0 }

@@ -44,6 +44,8 @@ type Options struct {
 	Warmup time.Duration
 	// Receipts is how often all users tell at once what they have read. 0: never.
 	Receipts time.Duration
+	// Placebo has them emit events of the same size that no server knows in place of receipts: what a flood of events costs by itself.
+	Placebo bool
 	// Size of a message, in characters. Defaults to 50.
 	Size int
 	// Patience bounds the time in which everybody must be connected, a message accepted, and after the last one everything
@@ -144,6 +146,7 @@ func (o Options) check() error {
 	refuse(o.Rate < 0, "--rate must not be negative")
 	refuse(o.Duration < 0 || o.Warmup < 0, "--duration and --warmup must not be negative")
 	refuse(o.Receipts < 0, "--receipts must not be negative")
+	refuse(o.Placebo && o.Receipts == 0, "--placebo takes the place of receipts: give --receipts, too")
 	refuse(o.Messages < 0 || o.Messages >= maxMessages, "--messages must be 0 to %d", maxMessages-1)
 	refuse(o.Messages > 0 && o.Duration > 0, "give --duration or --messages, not both")
 	refuse(o.ConnectOnly && (o.Messages > 0 || o.Rate > 0), "--connect-only sends no messages: leave out --messages and --rate")
@@ -185,7 +188,7 @@ func (o Options) settings() Settings {
 		DurationMS: ms(o.Duration), Messages: o.Messages, PatienceMS: ms(o.Patience),
 	}
 	if !o.ConnectOnly {
-		s.Rate, s.Size, s.WarmupMS, s.ReceiptsMS = o.Rate, o.Size, ms(o.Warmup), ms(o.Receipts)
+		s.Rate, s.Size, s.WarmupMS, s.ReceiptsMS, s.Placebo = o.Rate, o.Size, ms(o.Warmup), ms(o.Receipts), o.Placebo
 		if o.Rate == 0 {
 			s.Senders = o.Senders
 		}

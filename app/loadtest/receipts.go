@@ -3,6 +3,7 @@ package loadtest
 import (
 	"bytes"
 	"context"
+	"time"
 
 	"parley/app/event"
 )
@@ -13,20 +14,38 @@ const (
 	ackReceipt = "1"
 )
 
+const (
+	// placeboEvent is as long as event.MessageRead, and nothing that a server knows.
+	placeboEvent = "PLACEBO_READ"
+	// besideWindow is how long after everybody's beginning to tell messages count as sent beside that.
+	besideWindow = 500 * time.Millisecond
+)
+
+// What receipts, and the placebo's events, are acknowledged with.
+var (
+	ackTaken   = []byte(`"ok":true`)
+	ackUnknown = []byte(`"unknown_event"`)
+)
+
 // tellReceipts has everybody tell at once what it has read, over and over.
 func (r *run) tellReceipts(ctx context.Context) {
 	if r.options.Receipts == 0 {
 		return
 	}
+	name := event.MessageRead
+	if r.options.Placebo {
+		name = placeboEvent
+	}
 	for sleep(ctx, r.options.Receipts) {
+		r.tellingSince.Store(int64(r.clock.now()))
 		for _, c := range r.clients {
-			c.tellRead()
+			c.tellRead(name)
 		}
 	}
 }
 
 // tellRead tells what has arrived since the last time, in each channel.
-func (c *client) tellRead() {
+func (c *client) tellRead(name string) {
 	c.mu.Lock()
 	conn := c.conn
 	var packets [][]byte
@@ -35,7 +54,7 @@ func (c *client) tellRead() {
 			continue
 		}
 		c.read[i] = s.last
-		packets = append(packets, mustJSON([]any{event.MessageRead, map[string]int64{"channelId": s.channel.id, "seq": s.last}}))
+		packets = append(packets, mustJSON([]any{name, map[string]int64{"channelId": s.channel.id, "seq": s.last}}))
 	}
 	c.mu.Unlock()
 	for _, p := range packets {
@@ -47,11 +66,31 @@ func (c *client) tellRead() {
 
 // acknowledged reads the answer to a receipt.
 func (r *run) acknowledged(packet []byte) {
-	if bytes.Contains(packet, []byte(`"ok":true`)) {
+	expected := ackTaken
+	if r.options.Placebo {
+		expected = ackUnknown
+	}
+	if bytes.Contains(packet, expected) {
 		r.receiptsTaken.Add(1)
 		return
 	}
 	r.receiptsRefused.Add(1)
+}
+
+// markBeside notes whether a message that is being sent counts as sent beside receipts.
+func (r *run) markBeside(rec *record, sent time.Duration) {
+	if since := time.Duration(r.tellingSince.Load()); since <= sent && sent-since < besideWindow {
+		rec.set(flagBeside)
+	}
+}
+
+// recordDelivery counts the time from sending a message to its arrival at a client.
+func (r *run) recordDelivery(client int, rec *record, now time.Duration) {
+	took := now - time.Duration(rec.sentAt.Load())
+	r.deliveryTimes.shard(client).record(took)
+	if rec.is(flagBeside) {
+		r.besideTimes.shard(client).record(took)
+	}
 }
 
 // receiptsReport says what came of receipts, if there were any.
@@ -59,5 +98,8 @@ func (r *run) receiptsReport() *Receipts {
 	if r.options.Receipts == 0 {
 		return nil
 	}
-	return &Receipts{Told: int(r.receiptsTold.Load()), Acknowledged: int(r.receiptsTaken.Load()), Refused: int(r.receiptsRefused.Load())}
+	return &Receipts{
+		Told: int(r.receiptsTold.Load()), Acknowledged: int(r.receiptsTaken.Load()), Refused: int(r.receiptsRefused.Load()),
+		DeliveryMS: r.besideTimes.read().latency(),
+	}
 }

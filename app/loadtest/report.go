@@ -46,6 +46,7 @@ type Settings struct {
 	Messages   int      `json:"messages"`        // 0 if the duration was given
 	WarmupMS   float64  `json:"warmup_ms"`
 	ReceiptsMS float64  `json:"receipts_ms"` // how often everybody told what it has read; 0: never
+	Placebo    bool     `json:"placebo"`     // these were not receipts, but events that the server does not know
 	PatienceMS float64  `json:"patience_ms"`
 	Size       int      `json:"size"` // characters
 }
@@ -167,11 +168,13 @@ type Sending struct {
 	ConfirmedAgain int `json:"confirmed_again"`
 }
 
-// Receipts counts what members told of what they had read, the warm-up included.
+// Receipts counts what members told of what they had read, or the placebo's events; the warm-up included, except in DeliveryMS.
 type Receipts struct {
 	Told         int `json:"told"`
 	Acknowledged int `json:"acknowledged"`
 	Refused      int `json:"refused"` // acknowledged with an error
+	// DeliveryMS is Load's, of the messages that were sent within half a second of everybody's beginning to tell.
+	DeliveryMS Latency `json:"delivery_ms"`
 }
 
 // Client says what the load generator itself has used, which shares the machine with the server if they run on one.

@@ -37,6 +37,7 @@ type run struct {
 
 	connectTimes, subscribedTimes, reconnectTimes histogram
 	acceptTimes, deliveryTimes                    histogram
+	besideTimes                                   histogram // deliveryTimes of the messages that were sent beside receipts
 	firstDial                                     time.Duration
 	lastSubscribed                                atomic.Int64
 	failedDials, disconnects, reconnects          atomic.Int64
@@ -45,6 +46,7 @@ type run struct {
 	accepted, givenUp, retries, refused, limited atomic.Int64
 	expected                                     atomic.Int64 // deliveries of what was accepted
 	receiptsTold, receiptsTaken, receiptsRefused atomic.Int64
+	tellingSince                                 atomic.Int64 // when everybody began to tell, the last time
 	inFlight, inFlightMax                        atomic.Int64
 	measuredFrom                                 atomic.Int64 // the first message after the warm-up
 	measuringSince, lastAccepted                 atomic.Int64
@@ -83,6 +85,7 @@ func newRun(o Options) *run {
 		errors:  make(map[string]int),
 	}
 	r.measuredFrom.Store(math.MaxInt64)
+	r.tellingSince.Store(math.MaxInt64)
 	return r
 }
 

@@ -80,12 +80,35 @@ func TestReceipts(t *testing.T) {
 	var text bytes.Buffer
 	require.NoError(t, r.WriteText(&text))
 	require.Contains(t, text.String(), "1 refused")
+	require.Contains(t, text.String(), "send to receive, beside receipts")
+	require.Greater(t, r.Receipts.DeliveryMS.Count, int64(200), "all of 300 but those of before the first time")
+	require.LessOrEqual(t, r.Receipts.DeliveryMS.Count, r.Load.DeliveryMS.Count)
 	seen := make(map[string]int)
 	for _, told := range f.receipts {
 		require.Regexp(t, `^\["MESSAGE_READ",\{"channelId":10[01],"seq":\d+\}\]$`, told)
 		seen[told]++
 		require.LessOrEqual(t, seen[told], 3, "each member once: %s", told)
 	}
+}
+
+// The placebo's events take the place of receipts, and are to be refused.
+func TestPlacebo(t *testing.T) {
+	t.Parallel()
+	f := newFake(t, nil)
+	o := small(f)
+	o.Messages, o.Rate, o.Duration, o.Receipts, o.Placebo = 0, 100, 500*time.Millisecond, 50*time.Millisecond, true
+	r := runOf(t, o)
+	require.True(t, r.Verdict.OK, "%v", r.Verdict.Problems)
+	require.True(t, r.Settings.Placebo)
+	require.Zero(t, r.Receipts.Refused)
+	require.InDelta(t, r.Receipts.Told, r.Receipts.Acknowledged, 6, "the last ones may be on their way")
+	require.NotEmpty(t, f.receipts)
+	for _, told := range f.receipts {
+		require.Regexp(t, `^\["PLACEBO_READ",\{"channelId":10[01],"seq":\d+\}\]$`, told)
+	}
+	var text bytes.Buffer
+	require.NoError(t, r.WriteText(&text))
+	require.Contains(t, text.String(), "send to receive, beside placebos")
 }
 
 func TestOpenLoop(t *testing.T) {
@@ -308,6 +331,7 @@ func TestWrongOptions(t *testing.T) {
 		"must not be negative":                  func(o *loadtest.Options) { o.Warmup = -1 },
 		"--messages must be 0 to":               func(o *loadtest.Options) { o.Messages = 1 << 40 },
 		"--duration or --messages, not both":    func(o *loadtest.Options) { o.Messages, o.Duration = 1, 1 },
+		"--placebo takes the place of receipts": func(o *loadtest.Options) { o.Placebo = true },
 		"--connect-only sends no messages":      func(o *loadtest.Options) { o.Rate, o.ConnectOnly = 1, true },
 		"--size must be 1 to":                   func(o *loadtest.Options) { o.Size = 5000 },
 		"--patience must not be negative":       func(o *loadtest.Options) { o.Patience = -1 },

@@ -137,6 +137,7 @@ func (r *run) send(ctx context.Context, n int64, planned time.Duration) {
 	c, ch := r.target(n)
 	rec := r.ledger.at(n)
 	rec.sentAt.Store(int64(planned))
+	r.markBeside(rec, planned)
 	raise(&r.inFlightMax, r.inFlight.Add(1))
 	defer r.inFlight.Add(-1)
 	body := r.body(n)

@@ -24,7 +24,7 @@ func (r *Report) WriteText(out io.Writer) error {
 	r.Connect.writeText(w)
 	r.Sending.writeText(w)
 	if told := r.Receipts; told != nil {
-		fmt.Fprintf(w, "receipts\t%d told, %d acknowledged, %d refused\n", told.Told, told.Acknowledged, told.Refused)
+		told.writeText(w, s.Placebo)
 	}
 	if c := r.Client; c.CPUMS > 0 {
 		fmt.Fprintf(w, "load generator\t%.1f s of CPU time, %.2f µs per delivery\n", c.CPUMS/1000, c.CPUPerDeliveryUS)
@@ -69,6 +69,15 @@ func (l *Load) writeText(w io.Writer) {
 	_, _ = io.WriteString(w, "\n")
 	l.AcceptMS.writeText(w, "send to 202")
 	l.DeliveryMS.writeText(w, "send to receive")
+}
+
+func (told *Receipts) writeText(w io.Writer, placebo bool) {
+	what := "receipts"
+	if placebo {
+		what = "placebos"
+	}
+	told.DeliveryMS.writeText(w, "send to receive, beside "+what)
+	fmt.Fprintf(w, "%s\t%d told, %d acknowledged, %d refused\n", what, told.Told, told.Acknowledged, told.Refused)
 }
 
 func (l Latency) writeText(w io.Writer, what string) {

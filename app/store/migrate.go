@@ -36,7 +36,7 @@ type Migration struct {
 // migrateLockTries, one a second, is how long a process waits for another one that migrates.
 const migrateLockTries = 600
 
-// Migrate changes the schema and returns the steps it took, none if there was nothing to do. Processes that
+// Migrate changes the schema and returns the steps it took, none if there was nothing to do; with an error, those before it. Processes that
 // migrate at the same time take turns. The Store is opened if it is not yet.
 func (s *Store) Migrate(ctx context.Context, d Direction) ([]Migration, error) {
 	if err := s.Open(ctx); err != nil {
@@ -51,24 +51,29 @@ func (s *Store) Migrate(ctx context.Context, d Direction) ([]Migration, error) {
 	return nil, fmt.Errorf("cannot migrate %q; say up or down", d)
 }
 
-func (s *Store) migrateUp(ctx context.Context) ([]Migration, error) {
+func (s *Store) migrateUp(ctx context.Context) (steps []Migration, err error) {
 	for {
 		p, err := s.provider()
 		if err != nil {
-			return nil, err
+			return steps, err
 		}
 		before, err := s.appliedMigrations(ctx)
 		if err != nil {
-			return nil, Map(err)
+			return steps, Map(err)
 		}
 		results, err := p.Up(ctx)
+		var partial *goose.PartialError
+		if errors.As(err, &partial) {
+			results = partial.Applied
+		}
+		steps = append(steps, taken(results)...)
 		if err == nil {
-			return taken(results), nil
+			return steps, nil
 		}
 		// SQLite has no lock that outlives a transaction. A process that loses the race for a step fails to
 		// make what is there already, and looks again.
 		if s.Dialect() != SQLite || !s.progressed(ctx, before) {
-			return nil, fmt.Errorf("migrate up: %w", Map(err))
+			return steps, fmt.Errorf("migrate up: %w", Map(err))
 		}
 	}
 }

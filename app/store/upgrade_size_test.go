@@ -17,23 +17,23 @@ import (
 // large are the tables that grow with every message. An upgrade must not write them anew.
 var large = []string{"messages", "message_recipients"}
 
-// grow puts many rows into the large tables.
+// grow puts many rows into the large tables, in parts: one transaction may not take as long as all of them do on a busy machine.
 func grow(t *testing.T, s *store.Store) {
 	t.Helper()
-	require.NoError(t, s.Write(t.Context(), func(tx *gorm.DB) error {
-		for _, statement := range []string{
-			`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
-			INSERT INTO messages (id, channel_id, seq, sender_id, hash, content, created_at)
-			SELECT 10000 + i, 100 + i % 100, i, 1 + i % 3, 'h' || i, 'A message of a usual length, which is number ' || i, 1760000000000 + i FROM n`,
-			`INSERT INTO message_recipients (message_id, receiver_id, status, updated_at)
-			SELECT m.id, u.id, 0, 1 FROM messages m JOIN users u ON u.id BETWEEN 8 AND 12 WHERE m.id > 10000`,
-		} {
-			if err := tx.Exec(statement).Error; err != nil {
+	const parts, rows = 10, 2000
+	for part := range parts {
+		first := 10001 + part*rows
+		require.NoError(t, s.Write(t.Context(), func(tx *gorm.DB) error {
+			if err := tx.Exec(`WITH RECURSIVE n(i) AS (SELECT CAST(? AS integer) UNION ALL SELECT i + 1 FROM n WHERE i < CAST(? AS integer))
+				INSERT INTO messages (id, channel_id, seq, sender_id, hash, content, created_at)
+				SELECT i, 100 + i % 100, i, 1 + i % 3, 'h' || i, 'A message of a usual length, which is number ' || i, 1760000000000 + i FROM n`,
+				first, first+rows-1).Error; err != nil {
 				return err
 			}
-		}
-		return nil
-	}))
+			return tx.Exec(`INSERT INTO message_recipients (message_id, receiver_id, status, updated_at)
+				SELECT m.id, u.id, 0, 1 FROM messages m JOIN users u ON u.id BETWEEN 8 AND 12 WHERE m.id >= ?`, first).Error
+		}))
+	}
 }
 
 // TestUpgradeWritesNoLargeTableAnew: on PostgreSQL, the large tables stay in their files and each row where it is, as it is.

@@ -33,6 +33,7 @@ type load struct {
 	patience                 time.Duration // 0 for its default
 	connectOnly              bool
 	receipts                 time.Duration                   // how often everybody tells what it has read; 0: never
+	placebo                  bool                            // these are not receipts, but events that the server does not know
 	during                   func(ctx context.Context) error // runs meanwhile, if there is anything to do
 }
 
@@ -73,6 +74,9 @@ func (l load) args(t target) []string {
 	}
 	if l.receipts > 0 {
 		args = append(args, "--receipts", l.receipts.String())
+	}
+	if l.placebo {
+		args = append(args, "--placebo")
 	}
 	switch {
 	case l.connectOnly:
@@ -143,7 +147,7 @@ func (b *bench) addThroughput(setup string, x float64, o outcome) {
 
 // addLatency adds the time from sending to the arrivals.
 func (b *bench) addLatency(setup string, x float64, o outcome) {
-	b.add(setup, x, "p50, ms", o.Load.DeliveryMS.P50MS)
+	b.add(setup, x, p50Metric, o.Load.DeliveryMS.P50MS)
 	b.add(setup, x, p99Metric, o.Load.DeliveryMS.P99MS)
 }
 
@@ -156,10 +160,15 @@ func (b *bench) addCPU(setup string, x float64, samples []deploy.Sample) {
 	b.addShares(setup, x, from, to, to.Metrics[persisted]-from.Metrics[persisted])
 }
 
+// cpuGroups are the groups of processes whose CPU time is reported.
+func cpuGroups() []string {
+	return []string{"api", "worker", "socket", "all roles", "PostgreSQL", "RabbitMQ", "load generator"}
+}
+
 // addShares adds what was used between two samples for each of the messages.
 func (b *bench) addShares(setup string, x float64, from, to deploy.Sample, messages float64) {
 	total := 0.0
-	for _, group := range []string{"api", "worker", "socket", "all roles", "PostgreSQL", "RabbitMQ", "load generator"} {
+	for _, group := range cpuGroups() {
 		if _, ok := to.CPU[group]; ok {
 			each := millis(to.CPU[group]-from.CPU[group]) / messages
 			b.add(setup, x, "CPU ms/message: "+group, each)

@@ -75,7 +75,7 @@ func (b *bench) tinodePaced(ctx context.Context, l load, runs int, rates []float
 				if err != nil {
 					return err
 				}
-				b.add(tinodeTitle, x(rate), "p50, ms", millis(r.P50))
+				b.add(tinodeTitle, x(rate), p50Metric, millis(r.P50))
 				b.add(tinodeTitle, x(rate), p99Metric, millis(r.P99))
 				b.tinodeFaults(r)
 				if r.P99 > slow || r.Dropped > 0 {

@@ -19,11 +19,6 @@ const (
 	// pace is the shortest time between two messages about one channel, so that a crowd's receipts travel together
 	// and leave room for messages.
 	pace = 100 * time.Millisecond
-	// crowdPace takes its place where more users wait than fit into one message: they come to the worker in parts, between which
-	// it keeps the channel's messages.
-	crowdPace = 25 * time.Millisecond
-	// maxUsers is the most users in one bus message.
-	maxUsers = 256
 	// maxAcks is how many reports of one user about one channel may wait for their answers.
 	maxAcks = 32
 	// sendTimeout is how long the bus may take.
@@ -45,7 +40,8 @@ type Direct interface {
 type place struct{ channel, me, peer int64 }
 
 // gatherer hands receipts to the bus. A place's first one goes at once. While it is on its way, and for a moment
-// after it, the place's others wait; newer ones of a user take the place of older ones, and all go in one message.
+// after it, the place's others wait; newer ones of a user take the place of older ones, and all go in one message, unless they are a
+// crowd: see crowd.go.
 type gatherer struct {
 	bus        Sender
 	direct     Direct
@@ -57,13 +53,16 @@ type gatherer struct {
 	boxes   map[place]*box
 	due     []place       // boxes to be sent, in this order
 	wake    chan struct{} // capacity 1: there is something due
+	crowds  []place       // boxes to be sent in parts, in this order
+	gathers chan struct{} // capacity 1: there is a crowd
 	stopped bool
 }
 
 // box is a place's receipts that wait. It goes when there has been none for as long as the pace.
 type box struct {
 	waiting map[int64]*report // by user
-	busy    bool              // due, on its way, or resting
+	order   []int64           // of those users, the one that has waited longest first
+	busy    bool              // due, a crowd, on its way, or resting
 	rest    *time.Timer
 }
 
@@ -71,6 +70,7 @@ type box struct {
 type report struct {
 	claim
 
+	since   time.Time // when it began to wait
 	answers []answer
 }
 
@@ -80,7 +80,7 @@ type answer func(*problem.Problem)
 func newGatherer(b Sender, d Direct, partitions func() int, m *GatherMetrics, log *slog.Logger) *gatherer {
 	return &gatherer{
 		bus: b, direct: d, partitions: partitions, metrics: m, log: log,
-		boxes: make(map[place]*box), wake: make(chan struct{}, 1),
+		boxes: make(map[place]*box), wake: make(chan struct{}, 1), gathers: make(chan struct{}, 1),
 	}
 }
 
@@ -97,6 +97,7 @@ func (g *gatherer) start(h registry.Host) {
 			return nil
 		})
 	}
+	h.Go("crowds", g.sendCrowds)
 }
 
 // stop refuses what still waits.
@@ -111,7 +112,7 @@ func (g *gatherer) stop() {
 		waiting = append(waiting, answersOf(b.waiting)...)
 		delete(g.boxes, at)
 	}
-	g.due = nil
+	g.due, g.crowds = nil, nil
 	g.mu.Unlock()
 	answerAll(waiting, ErrNotTaken)
 }
@@ -139,8 +140,9 @@ func (g *gatherer) put(at place, user int64, c claim, done answer) bool {
 	}
 	r := b.waiting[user]
 	if r == nil {
-		r = &report{}
+		r = &report{since: time.Now()}
 		b.waiting[user] = r
+		b.order = append(b.order, user)
 	}
 	if len(r.answers) >= maxAcks {
 		return false
@@ -152,16 +154,22 @@ func (g *gatherer) put(at place, user int64, c claim, done answer) bool {
 	return true
 }
 
-// enqueue has a place's receipts sent as soon as possible. The caller holds mu.
+// enqueue has a place's receipts sent as soon as possible, or as a crowd's. The caller holds mu.
 func (g *gatherer) enqueue(at place, b *box) {
 	b.busy = true
+	if len(b.waiting) > crowd {
+		g.crowds = append(g.crowds, at)
+		poke(g.gathers)
+		return
+	}
 	g.due = append(g.due, at)
-	g.poke()
+	poke(g.wake)
 }
 
-func (g *gatherer) poke() {
+// poke wakes whoever waits for a channel of capacity 1, now or when it waits next.
+func poke(c chan struct{}) {
 	select {
-	case g.wake <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }
@@ -179,13 +187,10 @@ func (g *gatherer) sendNext(ctx context.Context) {
 	}
 	p := g.send(ctx, at, reports)
 	g.sent(at)
-	if p != nil {
-		g.metrics.refused.Add(float64(len(reports)))
-	}
-	answerAll(answersOf(reports), p)
+	g.answer(reports, p)
 }
 
-// next takes the receipts that are due longest, those of maxUsers at most.
+// next takes the receipts that are due longest.
 func (g *gatherer) next() (place, map[int64]*report, bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -195,23 +200,30 @@ func (g *gatherer) next() (place, map[int64]*report, bool) {
 	at := g.due[0]
 	g.due = g.due[1:]
 	if len(g.due) > 0 {
-		g.poke()
+		poke(g.wake)
 	}
 	b := g.boxes[at]
-	if len(b.waiting) <= maxUsers {
-		all := b.waiting
-		b.waiting = make(map[int64]*report)
-		return at, all, true
+	if len(b.waiting) > crowd { // by now
+		g.enqueue(at, b)
+		return place{}, nil, false
 	}
-	some := make(map[int64]*report, maxUsers)
-	for user, r := range b.waiting {
-		if len(some) == maxUsers {
-			break
-		}
-		some[user] = r
+	return at, b.take(crowd), true
+}
+
+// take takes the reports of n users at most, those first that have waited longest.
+func (b *box) take(n int) map[int64]*report {
+	if len(b.waiting) <= n {
+		all := b.waiting
+		b.waiting, b.order = make(map[int64]*report), nil
+		return all
+	}
+	some := make(map[int64]*report, n)
+	for _, user := range b.order[:n] {
+		some[user] = b.waiting[user]
 		delete(b.waiting, user)
 	}
-	return at, some, true
+	b.order = b.order[n:]
+	return some
 }
 
 // send returns nil once the receipts cannot get lost any more.
@@ -226,6 +238,7 @@ func (g *gatherer) send(ctx context.Context, at place, reports map[int64]*report
 	}
 	if err != nil {
 		g.log.Warn("receipts were not taken; clients tell them again", "channel", at.channel, "users", len(reports), "error", err)
+		g.metrics.refused.Add(float64(len(reports)))
 		return ErrNotTaken.WithCause(err)
 	}
 	g.metrics.sent.Inc()
@@ -260,7 +273,7 @@ func (g *gatherer) sendDirect(ctx context.Context, at place, c claim) error {
 	return nil
 }
 
-// sent has a place rest after its receipts have been sent.
+// sent has a place rest after its receipts have been sent, unless a crowd waits there.
 func (g *gatherer) sent(at place) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -268,11 +281,16 @@ func (g *gatherer) sent(at place) {
 	if b == nil { // stopped
 		return
 	}
-	rest := pace
-	if len(b.waiting) >= maxUsers {
-		rest = crowdPace
+	if len(b.waiting) > crowd {
+		g.enqueue(at, b)
+		return
 	}
-	b.rest = time.AfterFunc(rest, func() { g.rested(at, b) })
+	g.calm(at, b)
+}
+
+// calm has a place rest. The caller holds mu.
+func (g *gatherer) calm(at place, b *box) {
+	b.rest = time.AfterFunc(pace, func() { g.rested(at, b) })
 }
 
 // rested sends what has come while a place was resting, or forgets the place.
@@ -286,6 +304,14 @@ func (g *gatherer) rested(at place, b *box) {
 	default:
 		delete(g.boxes, at)
 	}
+}
+
+// answer tells those who wait for it that their receipts were taken, or why not.
+func (g *gatherer) answer(reports map[int64]*report, p *problem.Problem) {
+	for _, r := range reports {
+		g.metrics.answered.Observe(time.Since(r.since).Seconds())
+	}
+	answerAll(answersOf(reports), p)
 }
 
 func answersOf(reports map[int64]*report) (all []answer) {

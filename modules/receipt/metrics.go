@@ -14,6 +14,7 @@ type GatherMetrics struct {
 	reported prometheus.Counter
 	refused  prometheus.Counter
 	sent     prometheus.Counter
+	answered prometheus.Observer
 }
 
 // NewGatherMetrics registers the metrics with r; nil counts without telling anyone.
@@ -31,6 +32,11 @@ func NewGatherMetrics(r prometheus.Registerer) *GatherMetrics {
 		sent: with.NewCounter(prometheus.CounterOpts{
 			Name: "parley_receipts_sent_total",
 			Help: "Messages to the partitions in which receipts travelled together.",
+		}),
+		answered: with.NewHistogram(prometheus.HistogramOpts{
+			Name:    "parley_receipts_answer_duration_seconds",
+			Help:    "Time until a user's receipts for a channel were answered; those of a crowd wait for their turn.",
+			Buckets: telemetry.SecondsBuckets(),
 		}),
 	}
 }

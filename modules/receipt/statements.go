@@ -11,7 +11,7 @@ type statements struct {
 
 	letters  string // windows → channel, seq, sender_id, deleted
 	unread   string // readers who are far behind → i, unread
-	mentions string // readers → i, mentions after read
+	mentions string // readers → i, mentions after read, up to last
 	count    string // goals → channel, status, how many have got there
 }
 
@@ -73,8 +73,8 @@ var postgresStatements = statements{
 		FROM json_to_recordset(?::json) AS t (i int, channel bigint, "user" bigint, read bigint, last bigint)`,
 	mentions: `
 		SELECT t.i, (SELECT count(DISTINCT m.seq) FROM mentions m
-			WHERE m.channel_id = t.channel AND m.user_id IN (t."user", 0) AND m.seq > t.read AND m.sender_id <> t."user")
-		FROM json_to_recordset(?::json) AS t (i int, channel bigint, "user" bigint, read bigint)`,
+			WHERE m.channel_id = t.channel AND m.user_id IN (t."user", 0) AND m.seq > t.read AND m.seq <= t.last AND m.sender_id <> t."user")
+		FROM json_to_recordset(?::json) AS t (i int, channel bigint, "user" bigint, read bigint, last bigint)`,
 	count: `
 		SELECT t.channel, t.status, (SELECT count(*) FROM channel_cursors c WHERE c.channel_id = t.channel AND c.since_seq < t."to"
 			AND CASE t.status WHEN 1 THEN c.delivered_seq ELSE c.read_seq END >= t."to")
@@ -119,7 +119,7 @@ var sqliteStatements = statements{
 	mentions: `
 		SELECT t.value ->> 'i', (SELECT count(DISTINCT m.seq) FROM mentions m
 			WHERE m.channel_id = t.value ->> 'channel' AND m.user_id IN (t.value ->> 'user', 0)
-				AND m.seq > t.value ->> 'read' AND m.sender_id <> t.value ->> 'user')
+				AND m.seq > t.value ->> 'read' AND m.seq <= t.value ->> 'last' AND m.sender_id <> t.value ->> 'user')
 		FROM json_each(?) AS t`,
 	count: `
 		SELECT t.value ->> 'channel', t.value ->> 'status', (SELECT count(*) FROM channel_cursors c

@@ -40,20 +40,35 @@ const moveTries = 3
 
 // move moves the cursors of a batch, and finds out what there is to be told. The number of statements depends neither on
 // that of users nor on that of messages.
+//
+// SQLite has one writer, for whom messages wait. So there, what is only read is read after the commit: nothing of it depends on
+// what is written meanwhile, as the batch knows how far each channel reached. On PostgreSQL it would be another transaction's round trips.
 func (s *Store) move(ctx context.Context, b *batch) (err error) {
+	apart := s.db.Dialect() == store.SQLite
 	for range moveTries {
 		err = s.db.Write(ctx, func(tx *gorm.DB) error {
 			b.reset()
-			return (&mover{tx, statementsOf(s.db.Dialect()), b, s.eager}).run()
+			m := s.mover(tx, b)
+			if err := m.run(); err != nil || apart {
+				return err
+			}
+			return m.learn()
 		})
 		if !errors.Is(err, store.ErrReference) {
-			return err
+			break
 		}
 	}
-	return err
+	if err != nil || !apart {
+		return err
+	}
+	return s.db.View(ctx, func(tx *gorm.DB) error { return s.mover(tx, b).learn() })
 }
 
-// mover moves cursors in one transaction.
+func (s *Store) mover(tx *gorm.DB, b *batch) *mover {
+	return &mover{tx, statementsOf(s.db.Dialect()), b, s.eager}
+}
+
+// mover moves the cursors of a batch in a transaction.
 type mover struct {
 	tx    *gorm.DB
 	sql   statements
@@ -61,6 +76,7 @@ type mover struct {
 	eager int
 }
 
+// run moves the cursors.
 func (m *mover) run() error {
 	if err := m.lock(); err != nil {
 		return fmt.Errorf("lock channels: %w", err)
@@ -71,9 +87,6 @@ func (m *mover) run() error {
 	m.batch.decide()
 	if err := m.write(); err != nil {
 		return fmt.Errorf("move cursors: %w", err)
-	}
-	if err := m.learn(); err != nil {
-		return fmt.Errorf("find out what to tell: %w", err)
 	}
 	return nil
 }
@@ -178,8 +191,16 @@ func (m *mover) write() error {
 	return exec(m.tx, m.sql.write[1], ranges)
 }
 
-// learn reads the messages that others are told about, and counts what is unread.
+// learn finds out what there is to be told.
 func (m *mover) learn() error {
+	if err := m.read(); err != nil {
+		return fmt.Errorf("find out what to tell: %w", err)
+	}
+	return nil
+}
+
+// read reads the messages that others are told about, and counts what is unread.
+func (m *mover) read() error {
 	if err := query(m.tx, m.sql.letters, m.batch.windows(), func(scan store.Scanner) error {
 		var (
 			id int64

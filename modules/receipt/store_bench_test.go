@@ -101,7 +101,7 @@ func BenchmarkSettle(b *testing.B) {
 }
 
 // sent reads how many statements a store has sent to write.
-func sent(b *testing.B, r *prometheus.Registry) (n int) {
+func sent(b testing.TB, r *prometheus.Registry) (n int) {
 	b.Helper()
 	families, err := r.Gather()
 	require.NoError(b, err)
