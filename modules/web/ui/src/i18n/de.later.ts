@@ -1,6 +1,6 @@
 import { assemble } from "./areas";
 
-/** What only some pages, panels and dialogs need. */
-const areas = import.meta.glob("./locales/de/{auth,group,invite,mentions,pins,search,settings,thread}.json", { eager: true, import: "default" });
+/** The texts of pages that say in the router that they need more. */
+const areas = import.meta.glob("./locales/de/{auth,settings}.json", { eager: true, import: "default" });
 
 export default assemble(areas);

@@ -9,7 +9,7 @@ export type Language = keyof typeof languages;
 
 type Loader = () => Promise<{ default: Texts }>;
 
-/** What the first page needs, and what only a few pages and dialogs do. */
+/** The texts of most pages, and those of pages that say in the router that they need more. */
 const loaders: Record<Language, { first: Loader; later: Loader }> = {
   en: { first: () => import("./en"), later: () => import("./en.later") },
   de: { first: () => import("./de"), later: () => import("./de.later") },
@@ -24,9 +24,9 @@ export function pickLanguage(wanted: readonly string[]): Language {
   return "en";
 }
 
-/** Texts in the language of the user. Only the language that is used is loaded, and what the first page does not need when it is asked for. */
+/** Texts in the language of the user. Only the language that is used is loaded, and what few pages need only for them. */
 export function createTexts() {
-  const i18n = createI18n<false>({ locale: "en", fallbackLocale: "en", fallbackWarn: false, missing });
+  const i18n = createI18n<false>({ locale: "en", fallbackLocale: "en", fallbackWarn: false });
   const { locale, setLocaleMessage, getLocaleMessage } = i18n.global;
   const loads = new Map<Loader, Promise<void>>();
   const loaded = new Set<Loader>();
@@ -52,7 +52,7 @@ export function createTexts() {
     document.documentElement.lang = language;
   }
 
-  /** Shows the first page in a language, as soon as its texts are here. */
+  /** Shows most pages in a language, as soon as their texts are here. */
   async function begin(language: Language): Promise<void> {
     await load(language, "first");
     show(language);
@@ -64,17 +64,9 @@ export function createTexts() {
     show(language);
   }
 
-  /** Loads the texts of the current language that are not here yet. */
+  /** Loads the texts of the current language that begin has left out. */
   function complete(): Promise<void> {
     return load(locale.value as Language, "later");
-  }
-
-  /** A text that is not here may be one of those that come later: as soon as it is here, it is shown. One that there is nowhere is shown by its key. */
-  function missing(_language: string, key: string): string {
-    if (loaded.has(loaders[locale.value as Language].later)) return key;
-    // If it fails, it is tried again with the next text that is missing.
-    complete().catch(() => undefined);
-    return "";
   }
 
   return { i18n, begin, use, complete };

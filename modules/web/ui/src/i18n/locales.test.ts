@@ -61,6 +61,16 @@ function sources(folder: string): string[] {
   });
 }
 
+test("the texts that come later are those of pages that wait for them", () => {
+  const waiting = /\/(views\/(SignIn|SignUp|Settings)\.vue|components\/(auth|settings)\/)/;
+  const later = new Set(Object.keys(enLater));
+  const elsewhere = sources(join(import.meta.dirname, ".."))
+    .filter((path) => !waiting.test(path))
+    .flatMap((path) => [...readFileSync(path, "utf8").matchAll(/["'`]([a-z]\w*(?:\.\w+)+)["'`]/gi)].map((match) => match[1] ?? ""))
+    .filter((key) => later.has(key));
+  expect(elsewhere).toEqual([]);
+});
+
 test("every text that is asked for is there", () => {
   const known = new Set(areasOf("en").flatMap((area) => Object.keys(textsOf("en", area))));
   const missing = sources(join(import.meta.dirname, "..")).flatMap((path) =>

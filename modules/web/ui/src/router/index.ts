@@ -10,7 +10,7 @@ declare module "vue-router" {
   interface RouteMeta {
     /** "user": for those who are signed in. "guest": for those who are not. Everybody otherwise. */
     for?: "user" | "guest";
-    /** The page needs texts that the first page does not. */
+    /** The page needs the texts of auth or settings, which most do not. */
     moreTexts?: boolean;
   }
 }
@@ -28,13 +28,13 @@ export const routes: RouteRecordRaw[] = [
     meta: { for: "user" },
     children: [
       { path: "", name: "home", component: WelcomeView },
-      { path: "invite/:code", name: "invite", component: () => import("@/views/Invite.vue"), meta: { moreTexts: true } },
+      { path: "invite/:code", name: "invite", component: () => import("@/views/Invite.vue") },
       { path: `g/:groupId${id}/c/:channelId${id}`, name: "channel", component: ConversationView },
       { path: `d/:userId${id}`, name: "direct", component: ConversationView },
-      { path: "mentions", name: "mentions", component: () => import("@/views/Mentions.vue"), meta: { moreTexts: true } },
-      { path: "search", name: "search", component: () => import("@/views/Search.vue"), meta: { moreTexts: true } },
+      { path: "mentions", name: "mentions", component: () => import("@/views/Mentions.vue") },
+      { path: "search", name: "search", component: () => import("@/views/Search.vue") },
       { path: "settings/:section?", name: "settings", component: () => import("@/views/Settings.vue"), meta: { moreTexts: true } },
-      { path: `g/:groupId${id}/admin/:section?`, name: "group-admin", component: () => import("@/views/GroupAdmin.vue"), meta: { moreTexts: true } },
+      { path: `g/:groupId${id}/admin/:section?`, name: "group-admin", component: () => import("@/views/GroupAdmin.vue") },
     ],
   },
   { path: "/:path(.*)*", name: "not-found", component: () => import("@/views/NotFound.vue") },
