@@ -78,6 +78,10 @@ class Client implements Parley {
     return this.#life?.world.chats.list ?? noChats;
   }
 
+  get moreChats(): boolean {
+    return this.#life?.world.chats.more ?? false;
+  }
+
   group(id: Id): Group | undefined {
     return this.#life?.world.groups.get(id);
   }

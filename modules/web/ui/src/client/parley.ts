@@ -109,6 +109,8 @@ export interface Parley {
   readonly groups: readonly Group[];
   /** The one with the latest message first. */
   readonly chats: readonly Chat[];
+  /** There are older chats, which loadMoreChats fetches. */
+  readonly moreChats: boolean;
   group(id: Id): Group | undefined;
   channel(id: Id): OpenChannel | undefined;
   chat(userId: Id): Chat | undefined;

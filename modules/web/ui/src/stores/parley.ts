@@ -52,6 +52,7 @@ export const useParley = defineStore("parley", () => {
     connection: computed(() => read("connection", (p) => p.connection)),
     groups: computed(() => read("groups", (p) => p.groups)),
     chats: computed(() => read("chats", (p) => p.chats)),
+    moreChats: computed(() => read("chats", (p) => p.moreChats)),
     group: (id: Id) => read("groups", (p) => p.group(id)),
     channel: (id: Id) => read("groups", (p) => p.channel(id)),
     chat: (userId: Id) => read("chats", (p) => p.chat(userId)),

@@ -75,6 +75,7 @@ class Fake implements FakeParley {
   server: ServerInfo | null;
   groups: readonly Group[];
   chats: readonly Chat[];
+  moreChats = false;
 
   readonly #users: Map<Id, User>;
   readonly #conversations = new Map<PlaceKey, Conversation>();
