@@ -1,0 +1,1 @@
+function e(e){return typeof e==`string`||typeof e.t==`number`||typeof e.type==`number`}function t(n,r,i){for(let[a,o]of Object.entries(n))e(o)?i[r+a]=o:t(o,`${r}${a}.`,i)}function n(e){let n={};for(let[r,i]of Object.entries(e))t(i,`${r.replace(/^.*\/|\.json$/g,``)}.`,n);return n}export{n as t};

@@ -1,0 +1,1 @@
+function e(e){let t=e?.channels[0];return e&&t&&{name:`channel`,params:{groupId:e.id,channelId:t.id}}}export{e as t};

@@ -1,0 +1,1 @@
+var e=[`invite_not_found`,`invite_expired`,`invite_used_up`,`invite_revoked`,`banned`];function t(t,n){let r=e.find(e=>e===t.code);return r?{title:n(`invite.problem.${r}.title`),text:n(`invite.problem.${r}.text`),passing:!1}:{title:n(`invite.problem.title`),text:t.message,passing:!0}}export{t};

@@ -1,0 +1,1 @@
+function e(e){try{return JSON.parse(localStorage.getItem(e)??`null`)??void 0}catch{return}}function t(e,t){try{t===void 0?localStorage.removeItem(e):localStorage.setItem(e,JSON.stringify(t))}catch{}}export{t as n,e as t};

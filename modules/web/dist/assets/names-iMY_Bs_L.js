@@ -1,0 +1,1 @@
+var e={groupName:100,description:1e3,channelName:64,topic:250};function t(e){return e.toLowerCase().replace(/\s+/g,`-`)}function n(e){let t=e.trim(),n=/\/invite\/([^/?#\s]+)\/?(?:[?#]\S*)?$/.exec(t)?.[1]??t;return/^[A-Za-z0-9_-]+$/.test(n)?n:void 0}function r(e){return`${location.origin}/invite/${e}`}export{e as i,n,r,t};

@@ -1,1 +1,0 @@
-document.getElementById("app").textContent = "The web client is not part of this build.";
