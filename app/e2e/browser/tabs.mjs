@@ -31,6 +31,7 @@ export default async function tabs(stage) {
   await go(first, "general");
   await becomes(() => composer(first).inputValue(), "Not finished", "the draft is there");
 
+  second.watch.expect(/status of 401/); // it may learn it from the server first
   await first.getByRole("button", { name: /Ann @ann/ }).click();
   await first.getByRole("menuitem", { name: "Sign out" }).click();
   for (const page of [first, second]) await shown(page.getByRole("heading", { name: "Sign in" }));
