@@ -10,6 +10,8 @@ export class Watch {
   log = [];
   #complaints = [];
   #expected = [];
+  /** The page is being left for another address, which breaks off what it was asking for. */
+  #leaving = false;
 
   constructor(page, name) {
     Object.assign(this, { page, name });
@@ -21,6 +23,12 @@ export class Watch {
     page.on("pageerror", (error) => {
       this.log.push(`thrown: ${error.stack}`);
       this.#complain(`thrown: ${error.stack}`);
+    });
+    page.on("request", (request) => {
+      if (request.isNavigationRequest() && request.frame() === page.mainFrame()) this.#leaving = true;
+    });
+    page.on("domcontentloaded", () => {
+      this.#leaving = false;
     });
     page.on("dialog", (dialog) => {
       this.#complain(`a dialog of the browser: ${dialog.message()}`);
@@ -48,6 +56,7 @@ export class Watch {
   }
 
   #complain(line) {
+    if (this.#leaving && /net::ERR_/.test(line)) return;
     if (!this.#expected.some((pattern) => pattern.test(line))) this.#complaints.push(line);
   }
 
