@@ -50,6 +50,10 @@ func TestLockFileNamesNoServers(t *testing.T) {
 		require.NotContains(t, string(lock), "://")
 		require.Contains(t, string(lock), `"integrity"`)
 	}
+	lock, err := os.ReadFile("../../modules/web/ui/package-lock.json") // which has links of those who may be paid for it
+	require.NoError(t, err)
+	require.NotContains(t, string(lock), `"resolved"`)
+	require.Contains(t, string(lock), `"integrity"`)
 }
 
 // jsClients are official clients, all in one Node.js process; see js/client.mjs for what they can be told.
