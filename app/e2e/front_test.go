@@ -53,7 +53,12 @@ func (c *cluster) front(t *testing.T) *front {
 		},
 		ErrorLog: log.New(t.Output(), "", 0),
 	}
-	server := &http.Server{Handler: proxy}
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// Else the rest of a request's body is closed as soon as its answer begins; if the proxy then looks whether it has ended, it takes
+		// that for a failure, and cuts the answer off.
+		_ = http.NewResponseController(w).EnableFullDuplex()
+		proxy.ServeHTTP(w, r)
+	})}
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
