@@ -18,8 +18,12 @@ func TestUnits(t *testing.T) {
 	t.Parallel()
 	modules, err := testenv.NodeModules(t.Context(), ".")
 	require.NoError(t, err)
-	dir := t.TempDir() // modules are looked for beside what needs them
+	root := t.TempDir() // modules are looked for beside what needs them
+	dir := filepath.Join(root, "web", "ui")
 	copySources(t, dir)
+	reactions, err := filepath.Abs("../../reaction") // whose emoji a test compares with those that can be picked
+	require.NoError(t, err)
+	require.NoError(t, os.Symlink(reactions, filepath.Join(root, "reaction")))
 	require.NoError(t, os.Symlink(modules, filepath.Join(dir, "node_modules")))
 	cmd := exec.CommandContext(t.Context(), filepath.Join("node_modules", ".bin", "vitest"), "run")
 	cmd.Dir, cmd.Env = dir, append(os.Environ(), "NO_COLOR=1")
