@@ -10,7 +10,7 @@
 //     under CI=true, the run fails;
 //   - the number of tests comes last.
 //
-// Without arguments they are -race -timeout=20m ./..., and -json and -v are not for it.
+// Without arguments they are -race -timeout=40m ./..., and -json and -v are not for it.
 package main
 
 import (
@@ -35,7 +35,7 @@ const grace = 15 * time.Second
 func main() {
 	args := os.Args[1:]
 	if len(args) == 0 {
-		args = []string{"-race", "-timeout=20m", "./..."}
+		args = []string{"-race", "-timeout=40m", "./..."}
 	}
 	code, err := run(args, os.Stdout, os.Stderr, os.Getenv("CI") == "true")
 	if err != nil {
