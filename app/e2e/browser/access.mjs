@@ -110,8 +110,20 @@ async function dialogs(page, group, audit) {
   await audit("card of a person");
 }
 
+/**
+ * Waits until nothing is under way, and lists are where they begin, before which they are not shown. axe-core takes its time: what changes meanwhile, it
+ * takes for a button without a name.
+ */
+async function settle(page) {
+  await page.waitForLoadState("networkidle");
+  await page.waitForFunction(() =>
+    !document.querySelector("button[aria-busy=true]") &&
+    [...document.querySelectorAll("[data-list]")].every((list) => getComputedStyle(list).visibility === "visible"));
+}
+
 /** What axe-core finds on a page that is serious or critical. */
 async function violations(page, options) {
+  await settle(page);
   if (!(await page.evaluate(() => "axe" in window))) await page.evaluate(axe);
   const { violations: all } = await page.evaluate((more) => window.axe.run(document, { resultTypes: ["violations"], ...more }), options);
   return all
