@@ -19,7 +19,7 @@ const browserFolder = "browser"
 
 // scenarioLimit bounds a scenario, and scenarioMargin what it takes to say why one has failed.
 const (
-	scenarioLimit  = 3 * time.Minute
+	scenarioLimit  = 6 * time.Minute
 	scenarioMargin = 30 * time.Second
 )
 
