@@ -1,10 +1,12 @@
 package receipt
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 
 	"gorm.io/gorm"
 
@@ -105,7 +107,7 @@ func (m *mover) lock() error {
 	}
 	return store.Each(m.tx, m.sql.lock, []any{m.eager + 1, m.eager + 1, data}, func(scan store.Scanner) error {
 		var (
-			c        channel
+			c        = channel{counts: make(map[Status]int64)}
 			readers  int
 			settings sql.NullString
 		)
@@ -170,25 +172,38 @@ type rangeRow struct {
 	At      int64 `json:"at"`
 }
 
+// moves are what is written.
+type moves struct {
+	Cursors []cursorRow `json:"cursors"`
+	Ranges  []rangeRow  `json:"ranges"`
+}
+
 // write keeps the cursors that have moved, and the ranges that they have passed.
 func (m *mover) write() error {
-	var (
-		cursors []cursorRow
-		ranges  []rangeRow
-	)
+	var all moves
 	for _, p := range m.batch.people {
-		at := p.claim.at.UnixMilli()
-		if p.to != p.from {
-			cursors = append(cursors, cursorRow{p.channel, p.user, p.to.delivered, p.to.read, at})
+		if p.to == p.from {
+			continue
 		}
+		at := p.claim.at.UnixMilli()
+		all.Cursors = append(all.Cursors, cursorRow{p.channel, p.user, p.to.delivered, p.to.read, at})
 		for _, s := range p.spans {
-			ranges = append(ranges, rangeRow{Channel: p.channel, User: p.user, Status: int(s.status), From: s.from, To: s.to, At: at})
+			all.Ranges = append(all.Ranges, rangeRow{Channel: p.channel, User: p.user, Status: int(s.status), From: s.from, To: s.to, At: at})
 		}
 	}
-	if err := exec(m.tx, m.sql.write[0], cursors); err != nil {
+	if len(all.Cursors) == 0 {
+		return nil
+	}
+	data, err := store.JSON(all)
+	if err != nil {
 		return err
 	}
-	return exec(m.tx, m.sql.write[1], ranges)
+	for _, statement := range m.sql.write {
+		if err := m.tx.Exec(statement, data).Error; err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // learn finds out what there is to be told.
@@ -196,31 +211,25 @@ func (m *mover) learn() error {
 	if err := m.read(); err != nil {
 		return fmt.Errorf("find out what to tell: %w", err)
 	}
+	m.batch.count()
 	return nil
 }
 
-// read reads the messages that others are told about, and counts what is unread.
-func (m *mover) read() error {
-	if err := query(m.tx, m.sql.letters, m.batch.windows(), func(scan store.Scanner) error {
-		var (
-			id int64
-			l  letter
-		)
-		if err := scan(&id, &l.seq, &l.sender, &l.deleted); err != nil {
-			return err
-		}
-		c := m.batch.channels[id]
-		c.letters = append(c.letters, l)
-		return nil
-	}); err != nil {
-		return err
-	}
-	m.batch.count()
-	if err := m.countUnread(); err != nil {
-		return err
-	}
-	return m.countReaders()
+// questions are what has to be known to tell others.
+type questions struct {
+	Windows []window `json:"windows"` // the messages in them
+	Far     []reader `json:"far"`     // how many are unread
+	Behind  []reader `json:"behind"`  // how many mentions are unread
+	Goals   []goal   `json:"goals"`   // how many have got there
 }
+
+// The kinds of answers.
+const (
+	aLetter   = iota // channel, seq, sender, deleted
+	anUnread         // index, unread
+	aMentions        // index, mentions
+	aCount           // channel, how many, status
+)
 
 // reader is somebody who has read on.
 type reader struct {
@@ -231,37 +240,6 @@ type reader struct {
 	Last    int64 `json:"last"`
 }
 
-func (m *mover) countUnread() error {
-	var far, all []reader
-	for i, p := range m.batch.people {
-		if !p.toldOfRead {
-			continue
-		}
-		c := m.batch.channels[p.channel]
-		r := reader{i, p.channel, p.user, p.to.read, c.lastSeq}
-		if p.to.read < c.lastSeq {
-			all = append(all, r)
-		}
-		if p.far(c) {
-			far = append(far, r)
-		}
-	}
-	into := func(field func(*person) *int64) func(store.Scanner) error {
-		return func(scan store.Scanner) error {
-			var i, n int64
-			if err := scan(&i, &n); err != nil {
-				return err
-			}
-			*field(m.batch.people[i]) = max(0, n)
-			return nil
-		}
-	}
-	if err := query(m.tx, m.sql.unread, far, into(func(p *person) *int64 { return &p.unread })); err != nil {
-		return err
-	}
-	return query(m.tx, m.sql.mentions, all, into(func(p *person) *int64 { return &p.mentions }))
-}
-
 // goal is how far the first ones of a large channel have got.
 type goal struct {
 	Channel int64 `json:"channel"`
@@ -269,33 +247,72 @@ type goal struct {
 	To      int64 `json:"to"`
 }
 
-func (m *mover) countReaders() error {
-	var goals []goal
+// ask lists the questions about a batch whose cursors have moved; none if there is nothing to be told.
+func (m *mover) ask() (q questions, some bool) {
+	// No list may be nil, which is no list in JSON.
+	q = questions{m.batch.windows(), []reader{}, []reader{}, []goal{}}
+	for i, p := range m.batch.people {
+		if !p.toldOfRead {
+			continue
+		}
+		c := m.batch.channels[p.channel]
+		r := reader{i, p.channel, p.user, p.to.read, c.lastSeq}
+		if p.to.read < c.lastSeq {
+			q.Behind = append(q.Behind, r)
+		}
+		if p.far(c) {
+			q.Far = append(q.Far, r)
+		}
+	}
 	for _, c := range m.batch.channels {
 		if !c.large {
 			continue
 		}
 		for _, status := range []Status{Delivered, Read} {
 			if to := furthest(m.batch.of(c.id), status); to > 0 {
-				goals = append(goals, goal{c.id, int(status), to})
+				q.Goals = append(q.Goals, goal{c.id, int(status), to})
 			}
 		}
 	}
-	return query(m.tx, m.sql.count, goals, func(scan store.Scanner) error {
+	return q, len(q.Windows) > 0
+}
+
+// read reads the messages that others are told about, and counts what is unread, and who has got on.
+func (m *mover) read() error {
+	asked, some := m.ask()
+	if !some {
+		return nil
+	}
+	data, err := store.JSON(asked)
+	if err != nil {
+		return err
+	}
+	err = store.Each(m.tx, m.sql.learn, []any{data}, func(scan store.Scanner) error {
 		var (
-			id, n  int64
-			status Status
+			kind    int
+			a, b, c int64
+			deleted bool
 		)
-		if err := scan(&id, &status, &n); err != nil {
+		if err := scan(&kind, &a, &b, &c, &deleted); err != nil {
 			return err
 		}
-		c := m.batch.channels[id]
-		if c.counts == nil {
-			c.counts = make(map[Status]int64)
+		switch kind {
+		case aLetter:
+			of := m.batch.channels[a]
+			of.letters = append(of.letters, letter{b, c, deleted})
+		case anUnread:
+			m.batch.people[a].unread = max(0, b)
+		case aMentions:
+			m.batch.people[a].mentions = b
+		case aCount:
+			m.batch.channels[a].counts[Status(c)] = b
 		}
-		c.counts[status] = n
 		return nil
 	})
+	for _, c := range m.batch.channels {
+		slices.SortFunc(c.letters, func(a, b letter) int { return cmp.Compare(a.seq, b.seq) })
+	}
+	return err
 }
 
 // query runs a query about a list, unless that is empty.
