@@ -60,6 +60,7 @@ func (f *loadtestFlags) define(cmd *cobra.Command) {
 	flags.IntVar(&o.Messages, "messages", 0, "how many messages to measure, in place of --duration")
 	flags.DurationVar(&o.Warmup, "warmup", 2*time.Second, "how long to send before measuring")
 	flags.BoolVar(&o.Placebo, "placebo", false, "emit events of the same size that the server does not know in place of receipts, to compare (default: no)")
+	flags.IntVar(&o.ReceiptChannels, "receipts-channels", 0, "of how many channels everybody tells each time, and of the next ones the next time (default: of all)")
 	flags.DurationVar(&o.Receipts, "receipts", 0, "how often everybody tells at once what it has read (default: never)")
 	flags.IntVar(&o.Size, "size", 50, "characters of a message")
 	flags.DurationVar(&o.Patience, "patience", 30*time.Second, "how long to wait for connections, for acceptance, and for deliveries in the end")

@@ -44,6 +44,8 @@ type Options struct {
 	Warmup time.Duration
 	// Receipts is how often all users tell at once what they have read. 0: never.
 	Receipts time.Duration
+	// ReceiptChannels is of how many channels they tell each time, and of the next ones the next time. 0: of all.
+	ReceiptChannels int
 	// Placebo has them emit events of the same size that no server knows in place of receipts: what a flood of events costs by itself.
 	Placebo bool
 	// Size of a message, in characters. Defaults to 50.
@@ -146,6 +148,8 @@ func (o Options) check() error {
 	refuse(o.Rate < 0, "--rate must not be negative")
 	refuse(o.Duration < 0 || o.Warmup < 0, "--duration and --warmup must not be negative")
 	refuse(o.Receipts < 0, "--receipts must not be negative")
+	refuse(o.ReceiptChannels < 0, "--receipts-channels must not be negative")
+	refuse(o.ReceiptChannels > 0 && o.Receipts == 0, "--receipts-channels says of how many channels receipts tell: give --receipts, too")
 	refuse(o.Placebo && o.Receipts == 0, "--placebo takes the place of receipts: give --receipts, too")
 	refuse(o.Messages < 0 || o.Messages >= maxMessages, "--messages must be 0 to %d", maxMessages-1)
 	refuse(o.Messages > 0 && o.Duration > 0, "give --duration or --messages, not both")

@@ -36,21 +36,25 @@ func (r *run) tellReceipts(ctx context.Context) {
 	if r.options.Placebo {
 		name = placeboEvent
 	}
-	for sleep(ctx, r.options.Receipts) {
+	n := r.options.ReceiptChannels
+	for first := 0; sleep(ctx, r.options.Receipts); first += n {
 		r.tellingSince.Store(int64(r.clock.now()))
 		for _, c := range r.clients {
-			c.tellRead(name)
+			c.tellRead(name, first, n)
 		}
 	}
 }
 
-// tellRead tells what has arrived since the last time, in each channel.
-func (c *client) tellRead(name string) {
+// tellRead tells what has arrived since the last time in n of the channels, from the one on that is first when they are
+// counted round and round; 0 is all of them.
+func (c *client) tellRead(name string, first, n int) {
 	c.mu.Lock()
 	conn := c.conn
 	var packets [][]byte
 	for i, s := range c.sequences {
-		if conn == nil || s.last <= c.read[i] {
+		all := len(c.sequences)
+		turn := n == 0 || (i-first%all+all)%all < n
+		if conn == nil || !turn || s.last <= c.read[i] {
 			continue
 		}
 		c.read[i] = s.last

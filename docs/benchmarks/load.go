@@ -33,6 +33,7 @@ type load struct {
 	patience                 time.Duration // 0 for its default
 	connectOnly              bool
 	receipts                 time.Duration                   // how often everybody tells what it has read; 0: never
+	receiptChannels          int                             // of how many channels each time; 0: of all
 	placebo                  bool                            // these are not receipts, but events that the server does not know
 	during                   func(ctx context.Context) error // runs meanwhile, if there is anything to do
 }
@@ -74,6 +75,9 @@ func (l load) args(t target) []string {
 	}
 	if l.receipts > 0 {
 		args = append(args, "--receipts", l.receipts.String())
+	}
+	if l.receiptChannels > 0 {
+		args = append(args, "--receipts-channels", strconv.Itoa(l.receiptChannels))
 	}
 	if l.placebo {
 		args = append(args, "--placebo")

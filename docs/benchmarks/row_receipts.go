@@ -20,7 +20,7 @@ const (
 // crowdKind is what a crowd does while messages are sent.
 type crowdKind struct {
 	name     string
-	receipts bool // they emit events, all at the same time
+	channels int  // about how many channels they emit events, all at the same time; 0: none
 	placebo  bool // which no server knows
 }
 
@@ -28,9 +28,17 @@ type crowdKind struct {
 func crowdKinds() []crowdKind {
 	return []crowdKind{
 		{name: "nobody tells"},
-		{name: "everybody emits events that are refused at once", receipts: true, placebo: true},
-		{name: "everybody tells", receipts: true},
+		{name: "everybody emits an event that is refused at once", channels: 1, placebo: true},
+		{name: "everybody tells of a channel", channels: 1},
+		{name: "everybody emits five such events", channels: 5, placebo: true},
+		{name: "everybody tells of five channels", channels: 5},
 	}
+}
+
+// floods are the kinds in which people tell, each with its control.
+func floods() [][2]crowdKind {
+	kinds := crowdKinds()
+	return [][2]crowdKind{{kinds[2], kinds[1]}, {kinds[4], kinds[3]}}
 }
 
 func (k crowdKind) setup(t string) string { return t + ": " + k.name }
@@ -57,8 +65,8 @@ func measureReceipts(ctx context.Context, b *bench) error {
 func (b *bench) crowdLoad(kind crowdKind) load {
 	l := b.audience().paced(50)
 	l.users, l.duration = choose(b, 1000, 200), choose(b, 12*time.Second, 4*time.Second)
-	if kind.receipts {
-		l.receipts, l.placebo = 2*time.Second, kind.placebo
+	if kind.channels > 0 {
+		l.receipts, l.receiptChannels, l.placebo = 2*time.Second, kind.channels, kind.placebo
 	}
 	return l
 }
@@ -86,17 +94,19 @@ func (b *bench) driveCrowd(ctx context.Context, t target, kind crowdKind) error 
 
 // compareCrowds notes what receipts add to what the crowd's events cost by themselves, and to silence.
 func (b *bench) compareCrowds(t string) {
-	kinds := crowdKinds()
 	ratio := func(of, to crowdKind, metric string) string {
 		a, _ := b.results.Median(b.row, of.setup(t), 0, metric)
 		c, _ := b.results.Median(b.row, to.setup(t), 0, metric)
 		return figures.Number(a / c)
 	}
-	quiet, placebo, told := kinds[0], kinds[1], kinds[2]
-	b.results.Note(b.row, "%s: with receipts, p50 is %s × and p99 %s × that of silence, %s × and %s × that beside refused events; in the half second after "+
-		"everybody has begun to tell, p50 is %s × and p99 %s × that beside refused events.", t,
-		ratio(told, quiet, p50Metric), ratio(told, quiet, p99Metric), ratio(told, placebo, p50Metric), ratio(told, placebo, p99Metric),
-		ratio(told, placebo, besideP50Metric), ratio(told, placebo, besideP99Metric))
+	quiet := crowdKinds()[0]
+	for _, f := range floods() {
+		told, placebo := f[0], f[1]
+		b.results.Note(b.row, "%s: when %s, p50 is %s × and p99 %s × that of silence, %s × and %s × that beside refused events; in the half second after "+
+			"they have begun to tell, p50 is %s × and p99 %s × that beside refused events.", t, told.name,
+			ratio(told, quiet, p50Metric), ratio(told, quiet, p99Metric), ratio(told, placebo, p50Metric), ratio(told, placebo, p99Metric),
+			ratio(told, placebo, besideP50Metric), ratio(told, placebo, besideP99Metric))
+	}
 }
 
 // addBusy adds how many processors each group of processes has kept busy.
@@ -112,13 +122,13 @@ func (b *bench) addBusy(setup string, x float64, samples []deploy.Sample) {
 	}
 }
 
-// judgeReceipts compares the messages beside receipts with those beside events that are refused at once.
+// judgeReceipts compares the messages beside 1,000 people's receipts with those beside events that are refused at once.
 func judgeReceipts(r *figures.Results) (string, bool) {
-	kinds := crowdKinds()
+	flood := floods()[0]
 	met, ratios := true, make([]float64, 0, len(parleys()))
 	for _, shape := range parleys() {
 		beside := func(k crowdKind) float64 { return median(r, "receipts", k.setup(title(shape)), 0, p99Metric) }
-		ratio := beside(kinds[2]) / beside(kinds[1])
+		ratio := beside(flood[0]) / beside(flood[1])
 		met = met && ratio <= 1.5
 		ratios = append(ratios, ratio)
 	}

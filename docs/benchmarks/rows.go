@@ -24,7 +24,7 @@ func rows() []row {
 		{"members", "closed loop of 64 senders, and cost at 50 messages/s, split roles", "members", measureMembers},
 		{"fanout", "the layer that holds connections, alone", "", measureFanout},
 		{"idle", "memory of a connection that does nothing", "", measureIdle},
-		{"receipts", "50 messages/s, 1,000 members online, 5 channels, everybody tells every two seconds what it has read", "", measureReceipts},
+		{"receipts", "50 messages/s, 1,000 members online, 5 channels, everybody tells every two seconds what it has read, of one channel or of all", "", measureReceipts},
 		{"storm", "users × 20 channels connect at once", "", measureStorm},
 		{"reconnect", "one of two socket servers is killed", "", measureReconnect},
 		{"workers", "a second worker is added, one of two is killed", "", measureWorkers},

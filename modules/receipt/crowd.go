@@ -8,20 +8,21 @@ import (
 	"parley/app/problem"
 )
 
-// When many read at once, hardly any of them would notice that a receipt takes half a second; but whoever sends a message would. So
+// When many read at once, hardly any of them would notice that a receipt takes a second; but whoever sends a message would. So
 // a crowd's receipts, of whichever channels, go in turns, with rests in between: then a message has to wait for a part of one turn at most,
-// in its partition, at the database, and for a processor.
+// in its partition, and mostly does not meet one at the database, or at a processor.
 
 const (
 	// minTurn is how many users' receipts go in a turn. It doubles with each tolerated time that somebody has been waiting, up to maxTurn, so that
 	// more are told in the same time, since each turn takes a while however few it has. Beyond that, receipts wait, and are overtaken by newer ones.
 	minTurn   = 128
 	maxTurn   = 512
-	tolerated = 500 * time.Millisecond
+	tolerated = time.Second
 	// shortRest and longRest bound the time between two turns, which is as long as the last one took: half of the time is left. A bus that
-	// only takes messages does not show how long they keep a worker busy; hence the first one.
-	shortRest = 20 * time.Millisecond
-	longRest  = 50 * time.Millisecond
+	// only takes messages does not show how long they keep a worker busy, which was 10 to 40 ms on two processors without anything to
+	// spare; hence the first one.
+	shortRest = 100 * time.Millisecond
+	longRest  = 200 * time.Millisecond
 )
 
 // part is a part of a crowd: some of those who wait at a place.

@@ -16,7 +16,7 @@ const (
 	// pollInterval is how soon ranges are found that another process has left.
 	pollInterval = 2 * time.Second
 	// share is how many times as long as a transaction of the background took, it rests: receipts may wait, messages may not.
-	share = 5
+	share = 11
 	// firstPause and longestPause bound the wait after a failure; it doubles each time.
 	firstPause   = 100 * time.Millisecond
 	longestPause = 5 * time.Second

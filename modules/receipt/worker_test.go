@@ -68,9 +68,9 @@ func TestTheBackgroundRestsAndGoesOn(t *testing.T) {
 		require.NoError(t, w.Init(h))
 		began := time.Now()
 		require.NoError(t, w.Start(t.Context()))
-		<-time.After(200 * time.Millisecond)
+		<-time.After(400 * time.Millisecond)
 		require.Len(t, k.times(), 3)
-		require.Equal(t, 130*time.Millisecond, k.times()[2].Sub(began), "a sixth of the time")
+		require.Equal(t, 250*time.Millisecond, k.times()[2].Sub(began), "a twelfth of the time")
 
 		k.set(1, nil)
 		_, err := w.Handle(t.Context(), nil)
