@@ -64,6 +64,8 @@ type Bus struct {
 	inFlight, consumers sync.WaitGroup
 	inboxes             map[string]*inbox // by name
 
+	mentioned sync.Once // an old broker was
+
 	callMu   sync.Mutex
 	calls    map[string]chan bus.Message // who waits for a reply, by correlation id
 	lastCall uint64
@@ -127,11 +129,21 @@ func New(o Options) (*Bus, error) {
 // messages must not be unroutable until the consuming connection is there.
 func (b *Bus) connectPublishing(ctx context.Context) (*conn, error) {
 	return b.connect(ctx, b.name+" publishing", func(c *conn) error {
+		b.mention(brokerVersion(c.Connection))
 		if err := b.topology.setUp(c); err != nil {
 			return err
 		}
 		return b.openLanes(c)
 	})
+}
+
+// mention tells operators, once, of a broker that will be slow with many users.
+func (b *Bus) mention(version string) {
+	if older(version, directIndex) {
+		b.mentioned.Do(func() {
+			b.log.Warn("the broker gets slower the more users are connected, which matters from some thousands on: use RabbitMQ 3.11 or newer", "version", version)
+		})
+	}
 }
 
 func (b *Bus) connectConsuming(ctx context.Context) (*conn, error) {
