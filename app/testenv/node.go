@@ -72,7 +72,8 @@ func describe(folder fs.FS) (d description, err error) {
 	if err != nil {
 		return d, err
 	}
-	return d, json.Unmarshal(data, &d)
+	err = json.Unmarshal(data, &d)
+	return d, err
 }
 
 // NeedNode makes sure that there is npm, and Node.js in the version that a folder's package.json asks for, as in ">=20.19": what
