@@ -136,9 +136,9 @@ func (m *model) truth(user int64) event.UserState {
 	return state
 }
 
-// finish holds in the end: within little more than a minute after everything has gone quiet, everybody sees what is so of those whom they watch and may.
+// finish holds in the end: soon after everything has gone quiet, everybody sees what is so of those whom they watch and may.
 func (m *model) finish() {
-	const soon = probeEvery + checkEvery + doubt + answerTimeout + busTimeout // what a probe would find out has been found out
+	const soon = checkEvery + doubt + answerTimeout + busTimeout // less than probeEvery, which would hide mistakes
 	after(ackTimeout + soon)
 	m.check()
 	for _, c := range m.conns() {

@@ -281,6 +281,25 @@ func TestNobodyAnswers(t *testing.T) {
 	})
 }
 
+// A probe that has failed is made again, although a server has meanwhile said, by itself, that the user is away there: the
+// user may be online on another one.
+func TestAFailedProbeIsMadeAgain(t *testing.T) {
+	t.Parallel()
+	inWorld(t, 3, func(t *testing.T, w *world) {
+		w.nodes[1].connect(2)
+		phone := w.nodes[2].connect(2)
+		ann := w.nodes[0].connect(1)
+		after(pace)
+		w.bus.failProbes(1)
+		ann.watch(2)
+		after(0)
+		phone.set(event.UserAway)
+		after(10 * time.Second)
+		require.Equal(t, []string{`{"ok":true,"presences":[{"userId":2,"state":"away"}]}`}, ann.takeAcks())
+		require.Equal(t, []string{"2 online"}, ann.takeHeard())
+	})
+}
+
 // Announcements go together, and a device that changes its mind all the time is told of seldom.
 func TestAnnouncementsAreFew(t *testing.T) {
 	t.Parallel()

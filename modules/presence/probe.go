@@ -120,7 +120,7 @@ func (s *Socket) conclude(u *watched, now time.Time) {
 	switch {
 	case len(u.holds) > 0:
 		u.sure = false
-		u.next = now.Add(probeEvery/2 + rand.N(probeEvery/2))
+		u.probeAgain(now)
 		s.show(u, u.state())
 	case u.isShown() && !u.sure:
 		u.sure = true
@@ -128,6 +128,14 @@ func (s *Socket) conclude(u *watched, now time.Time) {
 	default:
 		u.sure = false
 		s.show(u, event.UserOffline)
+	}
+}
+
+// probeAgain has a user who is there be probed some time. A probe that is due already stays so: it was to ask servers that may
+// not have been heard.
+func (u *watched) probeAgain(now time.Time) {
+	if u.next.IsZero() {
+		u.next = now.Add(probeEvery/2 + rand.N(probeEvery/2))
 	}
 }
 

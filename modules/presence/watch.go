@@ -330,8 +330,8 @@ func (s *Socket) told(_ context.Context, msg bus.Message) {
 			u.deadline = now.Add(awayPatience) // perhaps another server knows better
 			continue
 		}
-		if u.deadline.IsZero() && u.next.IsZero() { // a probe that is due stays so: other servers may have been missed
-			u.next = now.Add(probeEvery/2 + rand.N(probeEvery/2))
+		if u.deadline.IsZero() {
+			u.probeAgain(now)
 		}
 		s.show(u, u.state())
 	}

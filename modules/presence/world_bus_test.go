@@ -20,6 +20,7 @@ type slowBus struct {
 	rng     *rand.Rand
 	latency time.Duration
 	away    bool
+	failing int        // so many probes will fail
 	probes  [][]string // the keys of each call
 	events  []bus.Message
 }
@@ -67,7 +68,14 @@ func (b *slowBus) Probe(ctx context.Context, msgs ...bus.Message) ([]bool, error
 	}
 	b.mu.Lock()
 	b.probes = append(b.probes, keys)
+	fails := b.failing > 0
+	if fails {
+		b.failing--
+	}
 	b.mu.Unlock()
+	if fails {
+		return nil, errAway
+	}
 	reached, err := b.Bus.Probe(ctx, msgs...)
 	return reached, errors.Join(err, b.travel(ctx))
 }
@@ -77,6 +85,13 @@ func (b *slowBus) Send(ctx context.Context, msg bus.Message) error {
 		return err
 	}
 	return b.Bus.Send(ctx, msg)
+}
+
+// failProbes has the next probes fail.
+func (b *slowBus) failProbes(n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.failing = n
 }
 
 func (b *slowBus) set(away bool) {
