@@ -2,6 +2,7 @@ import { mount } from "@vue/test-utils";
 import { createPinia, setActivePinia } from "pinia";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { h, nextTick } from "vue";
+import { createMemoryHistory, createRouter } from "vue-router";
 
 import { createTexts } from "@/i18n";
 
@@ -11,7 +12,10 @@ import AppMenu from "./AppMenu.vue";
 import { beside } from "./anchor";
 import { hueOf, initialsOf } from "./avatar";
 import { useConfirm, useConfirmation } from "./confirm";
+import EmptyState from "./EmptyState.vue";
+import FormDialog from "./FormDialog.vue";
 import { moveInMenu } from "./menu";
+import SectionedPage from "./SectionedPage.vue";
 import TextInput from "./TextInput.vue";
 import { useToasts } from "./toasts";
 
@@ -97,6 +101,52 @@ test("a dialog has its content while it is open, and says when it is closed", as
   dialog.get("dialog").element.close();
   await nextTick();
   expect(dialog.emitted("update:open")?.at(-1)).toEqual([false]);
+});
+
+test("a dialog with a form submits it by the button below it, and says what went wrong", async () => {
+  const dialog = mount(FormDialog, {
+    global,
+    attachTo: document.body,
+    props: { open: true, title: "New group", action: "Create", busy: false },
+    slots: { default: () => "fields", more: () => "more" },
+  });
+  const submit = dialog.get('button[type="submit"]');
+  expect(submit.attributes("form")).toBe(dialog.get("form").attributes("id"));
+  expect(dialog.find('[role="alert"]').exists()).toBe(false);
+  await dialog.get("form").trigger("submit");
+  expect(dialog.emitted("submit")).toHaveLength(1);
+  await dialog.setProps({ busy: true, problem: "The name is taken" });
+  expect(submit.attributes("aria-busy")).toBe("true");
+  expect(dialog.get('form [role="alert"]').text()).toBe("The name is taken");
+  const cancel = dialog.findAll("footer button").find((button) => button.text() === "Cancel");
+  await cancel?.trigger("click");
+  expect(dialog.emitted("update:open")?.at(-1)).toEqual([false]);
+});
+
+test("a page shows the section that its address names, or the first, as a region with its name", async () => {
+  const routes = [{ path: "/:group/admin/:section?", component: { render: () => null } }];
+  const router = createRouter({ history: createMemoryHistory(), routes });
+  await router.push("/7/admin");
+  const sections = [{ name: "overview", title: "Overview" }, { name: "bans", title: "Bans" }];
+  const wrapper = mount(SectionedPage, {
+    global: { plugins: [texts.i18n, router], stubs: { MenuButton: true } },
+    props: { title: "Friends", label: "Sections", sections },
+    slots: { default: ({ section }: { section: { name: string } }) => `about ${section.name}` },
+  });
+  const region = wrapper.get("section");
+  const name = () => wrapper.get(`#${region.attributes("aria-labelledby")}`).text();
+  expect(name()).toBe("Overview");
+  expect(region.text()).toContain("about overview");
+  expect(wrapper.findAll("a").map((link) => link.attributes("href"))).toEqual(["/7/admin/overview", "/7/admin/bans"]);
+  await router.push("/7/admin/bans");
+  expect(name()).toBe("Bans");
+  expect(region.text()).toContain("about bans");
+  expect(wrapper.get('[aria-current="page"]').text()).toBe("Bans");
+});
+
+test("what says that there is nothing is the heading of a page that has nothing else", () => {
+  expect(mount(EmptyState, { props: { title: "Nothing" } }).find("h1").exists()).toBe(false);
+  expect(mount(EmptyState, { props: { title: "Nothing", page: true } }).get("h1").text()).toBe("Nothing");
 });
 
 test("a question is answered once, and another one takes its place with a no", async () => {

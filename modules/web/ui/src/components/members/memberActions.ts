@@ -3,7 +3,7 @@ import { useI18n } from "petite-vue-i18n";
 import type { Id, Member, Role, User } from "@/client";
 import { useConfirm, type Question } from "@/components/base/confirm";
 import type { MenuItem } from "@/components/base/menu";
-import { useSubmission, type Submission } from "@/components/group/submission";
+import { useSubmission, type Submission } from "@/components/base/submission";
 import { canRemove, givableRoles } from "@/permissions";
 import { useParley } from "@/stores/parley";
 

@@ -1,8 +1,8 @@
 import { computed, onScopeDispose, shallowRef, watch, type ComputedRef } from "vue";
 
 import type { ChannelMessage, Id, OpenChannel, Pending, Place } from "@/client";
+import { type Submission, useSubmission } from "@/components/base/submission";
 import { isOfChannel } from "@/components/conversation/place";
-import { type Submission, useSubmission } from "@/components/group/submission";
 import { useParley } from "@/stores/parley";
 
 /** A thread as it is now: the message that begins it, and the replies from the first one on. */
