@@ -1,4 +1,4 @@
-// What axe-core finds on each screen, in light and in dark: nothing that is serious.
+// What axe-core finds on each screen, in light and in dark: nothing that is more than minor.
 
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
@@ -121,12 +121,12 @@ async function settle(page) {
     [...document.querySelectorAll("[data-list]")].every((list) => getComputedStyle(list).visibility === "visible"));
 }
 
-/** What axe-core finds on a page that is serious or critical. */
+/** What axe-core finds on a page that is more than minor. */
 async function violations(page, options) {
   await settle(page);
   if (!(await page.evaluate(() => "axe" in window))) await page.evaluate(axe);
   const { violations: all } = await page.evaluate((more) => window.axe.run(document, { resultTypes: ["violations"], ...more }), options);
   return all
-    .filter(({ impact }) => ["serious", "critical"].includes(impact))
+    .filter(({ impact }) => impact !== "minor")
     .map(({ id, help, nodes }) => `${id}: ${help}\n${nodes.map(({ html, failureSummary }) => `    ${html}\n    ${failureSummary.replaceAll("\n", " ")}`).join("\n")}`);
 }
