@@ -9,7 +9,9 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"time"
 
 	"gorm.io/gorm"
 	"modernc.org/sqlite"
@@ -18,8 +20,10 @@ import (
 
 const (
 	sqliteReaders = 4
-	// sqliteBusyMillis is how long a statement waits for another process, say a command beside the server.
-	sqliteBusyMillis = "5000"
+	// sqliteBusy is how long a statement waits for another process, say a command beside the server.
+	sqliteBusy = 5 * time.Second
+	// busyPause is the time between two tries where SQLite does not wait by itself.
+	busyPause = 20 * time.Millisecond
 )
 
 // sqliteFile reaches a database file: one connection that writes, so that writers of this process queue up in order instead
@@ -90,7 +94,7 @@ func (f *sqliteFile) create() (string, error) {
 }
 
 func (f *sqliteFile) pool(ctx context.Context, path string, conns int, params url.Values) (*sql.DB, error) {
-	params.Set("_busy_timeout", sqliteBusyMillis)
+	params.Set("_busy_timeout", strconv.FormatInt(sqliteBusy.Milliseconds(), 10))
 	params.Set("_foreign_keys", "1")
 	params.Set("_synchronous", "FULL") // what was committed survives the loss of power
 	params.Set("_dqs", "0")            // "name" is a column, never a string
@@ -106,10 +110,29 @@ func (f *sqliteFile) pool(ctx context.Context, path string, conns int, params ur
 	pool := sql.OpenDB(connector)
 	pool.SetMaxOpenConns(conns)
 	pool.SetMaxIdleConns(conns)
-	if err := pool.PingContext(ctx); err != nil {
+	if err := ping(ctx, pool); err != nil {
 		return nil, errors.Join(err, pool.Close())
 	}
 	return pool, nil
+}
+
+// ping makes the first connection. To turn a file into WAL mode, SQLite does not wait for other processes that do so at the same time,
+// whatever the busy timeout; so it is tried again for as long.
+func ping(ctx context.Context, pool *sql.DB) error {
+	pace := time.NewTicker(busyPause)
+	defer pace.Stop()
+	for until := time.Now().Add(sqliteBusy); ; {
+		err := pool.PingContext(ctx)
+		var lite *sqlite.Error
+		if !errors.As(err, &lite) || lite.Code()&0xff != sqlite3.SQLITE_BUSY || time.Now().After(until) {
+			return err
+		}
+		select {
+		case <-pace.C:
+		case <-ctx.Done():
+			return err
+		}
+	}
 }
 
 // explain says what to do about a file that could not be opened.

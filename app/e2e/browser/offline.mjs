@@ -32,7 +32,8 @@ export default async function offline(stage) {
   await shown(message(his, "written offline 3"));
   await gone(hers.getByTitle("Sending"));
 
-  // Connections are cut in the middle of what they carry.
+  // Connections are cut in the middle of what they carry; on a slow machine before they have become WebSockets.
+  his.watch.expectOutage();
   const sent = [];
   for (let i = 0; i < 9; i++) {
     if (i % 3 === 1) await stage.cut();

@@ -1,8 +1,12 @@
 // What a page complains about. A complaint that nobody expects fails the scenario.
 
-/** What Chromium says about requests without an answer, and about those that a proxy answers for a server that is away. */
+/**
+ * What Chromium says about requests without an answer, about those that a proxy answers for a server that is away, and about those of
+ * a polling connection that the server has given up since one of its requests was cut.
+ */
 const network = [
   /net::ERR_/, /WebSocket connection to .* failed/, /the server responded with a status of 50[234]/,
+  /the server responded with a status of 400 .*\/socket\.io\/.*transport=polling.*sid=/,
 ];
 
 export class Watch {
