@@ -9,13 +9,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestOlder(t *testing.T) {
+func TestScansBindings(t *testing.T) {
 	t.Parallel()
 	for version, want := range map[string]bool{
-		"3.10.8": true, "3.9": true, "2.99.1": true, "3.11.0": false, "3.13.7": false, "4.0.1": false, "3.10.0+beta.1": true,
+		"3.10.8": true, "3.9": true, "2.99.1": true, "3.11.0": false, "3.13.7": false, "4.0.1": false, "3.10.0+beta.1": true, "4.0.0-rc.1": false,
 		"": false, "4": false, "x.10": false, "3.x": false,
 	} {
-		require.Equal(t, want, older(version, directIndex), version)
+		require.Equal(t, want, scansBindings(version), version)
 	}
 }
 

@@ -139,7 +139,7 @@ func (b *Bus) connectPublishing(ctx context.Context) (*conn, error) {
 
 // mention tells operators, once, of a broker that will be slow with many users.
 func (b *Bus) mention(version string) {
-	if older(version, directIndex) {
+	if scansBindings(version) {
 		b.mentioned.Do(func() {
 			b.log.Warn("the broker gets slower the more users are connected, which matters from some thousands on: use RabbitMQ 3.11 or newer", "version", version)
 		})
